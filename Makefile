@@ -1,0 +1,66 @@
+# make install   .venv with everything in it (again only when pyproject.toml changed)
+# make demo      a whole sweep on this machine: front, promoted checkpoint, images before and after
+# make mlflow    the web page of all sweeps, http://127.0.0.1:5000
+# make test      the tests
+# make lint      ruff and mypy
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 5000
+UNLEARN_HOME ?= .
+export UNLEARN_HOME
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := $(UNLEARN_HOME)/sweeps/demo
+IMAGES := $(UNLEARN_HOME)/demo-before-and-after.png
+
+.PHONY: help install demo mlflow test lint
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "expected Python 3.11 or newer, found no '$(PYTHON)'; install it or run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "expected Python 3.11 or newer, '$(PYTHON)' is $$($(PYTHON) -V 2>&1); run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	@touch $@
+
+# A sweep that was interrupted goes on where it was, and a finished one is not run again.
+demo: $(INSTALLED)
+	@if [ -f $(DEMO)/sweep.json ]; \
+	  then $(BIN)/unlearn resume demo; \
+	  else $(BIN)/unlearn sweep search_spaces/demo.yaml --name demo; fi
+	@$(BIN)/unlearn pareto demo
+	@$(BIN)/unlearn promote demo --at-least ua=0.95 --at-least ira=0.93 --at-least cra=0.93 --at-least alignment=0.97
+	@$(BIN)/unlearn generate demo/champion \
+	  "a photo of a sneaker" "a neon style picture of a sneaker" \
+	  "a pencil sketch style picture of a red sneaker" "a photo of a sandal" \
+	  "a photo of an ankle boot" "a mosaic style picture of a blue dress" \
+	  --beside fashion-canvas --seed 11 --out $(IMAGES)
+	@echo
+	@echo "The front:          $(DEMO)/pareto.html"
+	@echo "Before and after:   $(IMAGES)"
+	@echo "All of it, live:    make mlflow, then http://127.0.0.1:$(PORT)"
+
+mlflow: $(INSTALLED)
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --host 127.0.0.1 --port $(PORT) \
+	  --backend-store-uri "sqlite:///$(abspath $(UNLEARN_HOME))/mlflow.db" \
+	  --artifacts-destination "$(abspath $(UNLEARN_HOME))/mlartifacts"
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy

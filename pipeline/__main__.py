@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `unlearn`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Fashion Canvas, the embedded benchmark: data, base model, judges, and how they were made."""

@@ -1,0 +1,176 @@
+"""`unlearn canvas build`: everything embedded, again, from Fashion-MNIST's files.
+
+Stages run in order; a finished stage is skipped, an interrupted one goes on where it was. The
+results lie in `weights/` of the work folder, laid out like the ones that ship.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, TypeVar, get_args
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import CLIPModel, CLIPTokenizer
+
+from pipeline.canvas import autoencoder as vae
+from pipeline.canvas import clip as clips
+from pipeline.canvas import denoiser, judges
+from pipeline.canvas.dataset import Dataset, compose_dataset, load_dataset, tokenize
+from pipeline.canvas.manifest import write_manifest
+from pipeline.canvas.photographs import Split, read_photographs
+from pipeline.canvas.schooling import Progress, school
+from pipeline.evaluation.classifier import Architecture
+
+Stage = Literal[
+    "data", "autoencoder", "clip", "classifier", "second-classifier", "denoiser", "manifest"
+]
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+
+_T = TypeVar("_T")
+
+_TRAIN_PICTURES = 128_000
+_TEST_PICTURES = 8_000
+
+
+def build(photographs: Path, work: Path, stages: tuple[Stage, ...], progress: Progress) -> None:
+    """Run the stages that are not finished yet.
+
+    Args:
+        photographs: folder of Fashion-MNIST's files.
+        work: folder for everything made on the way, and the results.
+        stages: which to run, in this order.
+        progress: told what is done of what.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    for stage in stages:
+        done = work / f"{stage}.done"
+        if done.is_file():
+            continue
+        match stage:
+            case "data":
+                _build_data(photographs, work, progress)
+            case "autoencoder":
+                _build_autoencoder(work, progress)
+            case "clip":
+                _build_clip(work, progress)
+            case "classifier":
+                _build_classifier(work, "plain", progress)
+            case "second-classifier":
+                _build_classifier(work, "residual", progress)
+            case "denoiser":
+                _build_denoiser(work, progress)
+            case "manifest":
+                _publish(work, progress)
+        done.touch()
+
+
+def _build_data(photographs: Path, work: Path, progress: Progress) -> None:
+    splits: tuple[tuple[Split, int, int], ...] = (
+        ("train", _TRAIN_PICTURES, 0),
+        ("test", _TEST_PICTURES, 1),
+    )
+    for split, count, seed in splits:
+
+        def tell(done: int, total: int, name: str = f"{split} pictures") -> None:
+            progress(name, done, total, 0.0)
+
+        compose_dataset(
+            read_photographs(photographs, split),
+            count,
+            seed,
+            work / split,
+            all_combinations=split == "test",
+            progress=tell,
+        )
+
+
+def _train_data(work: Path) -> Dataset:
+    return load_dataset(work / "train")
+
+
+def _tokenizer(work: Path) -> CLIPTokenizer:
+    return CLIPTokenizer.from_pretrained(work / "tokenizer")
+
+
+def _build_autoencoder(work: Path, progress: Progress) -> None:
+    data, model = _train_data(work), _seeded(vae.new_autoencoder, seed=1)
+    loss = partial(vae.autoencoder_loss, model, data, vae.SCHEDULE.batch)
+    school("autoencoder", {"autoencoder": model}, loss, vae.SCHEDULE, work, progress)
+    vae.set_scale(model, data)
+    model.half().save_pretrained(work / "autoencoder")
+
+
+def _build_clip(work: Path, progress: Progress) -> None:
+    data, tokenizer = _train_data(work), _tokenizer(work)
+    model = _seeded(partial(clips.new_clip, tokenizer), seed=2)
+    loss = partial(clips.clip_loss, model, data, clips.SCHEDULE.batch)
+    school("clip", {"clip": model}, loss, clips.SCHEDULE, work, progress)
+    model.half().save_pretrained(work / "clip")
+    tokenizer.save_pretrained(work / "clip")
+    clips.image_processor().save_pretrained(work / "clip")
+
+
+def _build_classifier(work: Path, architecture: Architecture, progress: Progress) -> None:
+    first = architecture == "plain"
+    name = "classifier" if first else "second-classifier"
+    schedule = judges.SCHEDULE if first else judges.SECOND_SCHEDULE
+    model = _seeded(partial(judges.new_classifier, architecture), seed=schedule.seed)
+    loss = partial(judges.classifier_loss, model, _train_data(work), schedule.batch)
+    school(name, {"classifier": model}, loss, schedule, work, progress)
+    model.save(work / name)
+
+
+def _build_denoiser(work: Path, progress: Progress) -> None:
+    autoencoder = AutoencoderKL.from_pretrained(work / "autoencoder", torch_dtype=torch.float32)
+    tokenizer = _tokenizer(work)
+    data = _train_data(work)
+    latents = _latents(work, autoencoder, data)
+    clip = CLIPModel.from_pretrained(work / "clip", dtype=torch.float32)
+    text_encoder = denoiser.text_encoder_of(clip)
+    unet = _seeded(denoiser.new_unet, seed=denoiser.SCHEDULE.seed)
+    empty = tokenize(tokenizer, [""])[0]
+    loss = denoiser.DenoiserLoss(unet, text_encoder, latents, data.token_ids, empty)
+    modules = {"unet": unet, "text_encoder": text_encoder}
+    school("denoiser", modules, loss, denoiser.SCHEDULE, work, progress)
+    pipeline = StableDiffusionPipeline(
+        vae=autoencoder.half(),
+        text_encoder=text_encoder.half(),
+        tokenizer=tokenizer,
+        unet=unet.half(),
+        scheduler=denoiser.noise_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(work / "base")
+
+
+def _publish(work: Path, progress: Progress) -> None:
+    weights = work / "weights"
+    for part in ("base", "clip", "classifier", "second-classifier"):
+        shutil.copytree(work / part, weights / part, dirs_exist_ok=True)
+    write_manifest(
+        weights,
+        work / "test",
+        lambda done, total: progress("generations for the manifest", done, total, 0.0),
+    )
+
+
+def _latents(work: Path, autoencoder: AutoencoderKL, data: Dataset) -> Tensor:
+    path = work / "latents.safetensors"
+    if not path.is_file():
+        save_file({"latents": vae.encode(autoencoder, data.pictures)}, path)
+    return load_file(path)["latents"]
+
+
+def _seeded(make: Callable[[], _T], seed: int) -> _T:
+    """Build a module whose initial weights depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()

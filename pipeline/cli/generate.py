@@ -1,0 +1,97 @@
+"""`unlearn generate`: pictures of prompts, alone or beside another model's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from pipeline.cli.bars import bars
+from pipeline.cli.options import HomeOption, ModelArgument
+from pipeline.cli.terminal import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from pipeline.diffusion import DiffusionModel
+    from pipeline.diffusion.sampling import Progress, Sampler
+
+_MOST_AT_ONCE: Final = 8
+_SHOWN_SIDE: Final = 128  # pixels that a small picture is enlarged to
+
+
+def generate(  # noqa: PLR0913 - one parameter an option
+    model: ModelArgument,
+    prompts: Annotated[
+        list[str], typer.Argument(metavar="PROMPT...", help="What to show; one picture each.")
+    ],
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Noise of the first picture of each prompt.")
+    ] = 0,
+    images: Annotated[
+        int, typer.Option(min=1, max=64, help="Pictures of each prompt, with the seeds after it.")
+    ] = 1,
+    steps: Annotated[int, typer.Option(min=1, max=1000, help="Sampler steps.")] = 25,
+    guidance: Annotated[
+        float, typer.Option(min=0, max=100, help="Classifier-free guidance; 1 is none.")
+    ] = 3.0,
+    beside: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Draw this model's pictures at the left, as `before`."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="PNG", help="File that all pictures are drawn into.")
+    ] = Path("generated.png"),
+    _home: HomeOption = None,
+) -> None:
+    """Generate pictures of prompts and draw them into one PNG.
+
+    The same model, prompt, seed, steps and guidance give the same picture.
+    """
+    from pipeline.cli.models import open_model
+    from pipeline.diffusion.sampling import Sampler
+    from pipeline.evaluation.gallery import contact_sheet, gallery
+
+    _check_png(out)
+    texts = [text for text in prompts for _ in range(images)]
+    seeds = [seed + place for _ in prompts for place in range(images)]
+    sampler = Sampler(steps, guidance, min(len(texts), _MOST_AT_ONCE))
+    opened = open_model(model).model
+    other = None if beside is None else open_model(beside).model
+    with bars() as shown:
+        after = _pictures(
+            opened, texts, seeds, sampler, lambda *done: shown.show(model, *done)
+        )
+        scale = max(1, _SHOWN_SIDE // after.shape[-1])
+        if other is None:
+            columns = [f"seed {seed + place}" for place in range(images)]
+            contact_sheet(after, prompts, columns, out, scale)
+        else:
+            before = _pictures(
+                other, texts, seeds, sampler, lambda *done: shown.show(str(beside), *done)
+            )
+            captions = [f"{text} ({seed})" for text, seed in zip(texts, seeds, strict=True)]
+            gallery(before, after, captions, out, scale)
+    say(str(out))
+
+
+def _check_png(out: Path) -> None:
+    if out.suffix.lower() != ".png" or out.is_dir():
+        raise ValueError(f"--out: expected the name of a .png file, got {out}")
+
+
+def _pictures(
+    model: DiffusionModel,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    sampler: Sampler,
+    progress: Progress,
+) -> Tensor:
+    from pipeline.diffusion.sampling import decode, sample_latents
+
+    states, empty = model.encode_prompts(texts), model.encode_prompts([""])
+    latents = sample_latents(model, states, seeds, sampler, empty=empty, progress=progress)
+    return decode(model, latents)

@@ -1,0 +1,79 @@
+"""`unlearn pareto`: the front of a sweep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table as TextTable
+
+from pipeline.cli.options import HomeOption, SweepArgument
+from pipeline.cli.terminal import RESULTS, note, say
+
+if TYPE_CHECKING:
+    from pipeline.tracking.table import Row, Table
+
+
+def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
+    """Show a sweep's front, draw it into pareto.html and pareto.png, and bring MLflow up to date.
+
+    On the front are the trials that no other trial beats in one objective without losing in
+    another.
+    """
+    from pipeline.cli.folders import existing_sweep
+    from pipeline.search.records import read_sweep
+    from pipeline.tracking.figures import pareto_page, pareto_picture, write_page
+    from pipeline.tracking.mirror import Mirror
+    from pipeline.tracking.table import table_of
+
+    record = read_sweep(existing_sweep(sweep))
+    table = table_of(record)
+    page, picture = record.folder / "pareto.html", record.folder / "pareto.png"
+    write_page(pareto_page(table), page)
+    pareto_picture(table, picture)
+    _show(table)
+    for path in (page, picture):
+        say(str(path))
+    mirror = Mirror(record.folder)
+    lacking = mirror.sync_once()
+    if lacking:
+        note(f"MLflow ({mirror.uri}) has not got all of it yet: {lacking.reason}", "yellow")
+
+
+def _show(table: Table) -> None:
+    """The front, best first by the first objective, with what made each member."""
+    complete, _ = table.results()
+    if not complete:
+        note(f"{table.sweep}: no trial is complete yet", "yellow")
+        return
+    first, direction = next(iter(table.objectives.items()))
+    front = [row for row in complete if row.trial in table.front]
+    front.sort(key=lambda row: row.metrics[first], reverse=direction == "maximize")
+    shown = [*table.objectives, *(name for name in _ALSO if name not in table.objectives)]
+    drawn = TextTable(title=f"{table.sweep}: {len(front)} of {len(complete)} trials on the front")
+    drawn.add_column("trial", justify="right")
+    for name in shown:
+        drawn.add_column(name, justify="right", style="bold" if name in table.objectives else "")
+    drawn.add_column("parameters", overflow="fold")
+    for row in front:
+        numbers = [_number(row.metrics.get(name)) for name in shown]
+        drawn.add_row(str(row.trial), *numbers, _parameters(row))
+    if table.base:
+        drawn.add_section()
+        drawn.add_row("base", *(_number(table.base.get(name)) for name in shown), "")
+    RESULTS.print(drawn)
+
+
+_ALSO = ("ua", "ira", "cra", "worst_neighbour")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _parameters(row: Row) -> str:
+    return ", ".join(
+        f"{path.rpartition('.')[2]} {value:.3g}"
+        if isinstance(value, float)
+        else f"{path.rpartition('.')[2]} {value}"
+        for path, value in row.params.items()
+    )

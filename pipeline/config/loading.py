@@ -1,0 +1,97 @@
+"""Read search spaces and experiments from YAML files, and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.config.distributions import looks_like_distribution
+from pipeline.config.experiment import Experiment
+from pipeline.config.parsing import parse_space
+from pipeline.config.plain_tree import oddities, plain_tree, plain_value
+from pipeline.config.plain_yaml import MAX_BYTES, dump_yaml
+from pipeline.config.problems import ConfigError, Problem, quote
+from pipeline.config.space import SearchSpace, put
+
+__all__ = ["dump_experiment", "dump_space", "load_space", "parse_space"]
+
+_FILES: Final = ("prompts.forget_file", "prompts.retain_file")
+
+
+def load_space(path: Path, overrides: Sequence[str] = ()) -> SearchSpace:
+    """Read an experiment or a search space.
+
+    Relative paths inside the file are taken from the file's folder, those in overrides from the
+    current one; both become absolute, so that a trial in another folder finds them.
+
+    Args:
+        path: a YAML file of at most 1 MB.
+        overrides: `dotted.path=yaml-value`, for example `update.steps=20`; applied in order.
+
+    Raises:
+        ConfigError: the file cannot be read, or what it says with the overrides is not valid.
+    """
+    tree = plain_tree(_read(path), str(path))
+    _resolve_files(tree, path.resolve().parent)
+    problems: list[Problem] = []
+    for override in overrides:
+        try:
+            _apply(tree, override)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    _resolve_files(tree, Path.cwd())
+    return parse_space(tree, str(path))
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """The experiment as YAML with every setting written out; `load_space` reads it back."""
+    return dump_yaml(experiment.model_dump(mode="json"))
+
+
+def dump_space(space: SearchSpace) -> str:
+    """The search space as YAML, distributions included; `load_space` reads it back."""
+    return dump_yaml(space.tree)
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            expected = f"a file of at most {MAX_BYTES} bytes"
+            raise ConfigError([Problem(str(path), expected, f"{path.stat().st_size} bytes")])
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError([Problem(str(path), "UTF-8 text", "other bytes")]) from None
+    except OSError as error:
+        reason = (error.strerror or "an error").lower()
+        raise ConfigError([Problem(str(path), "a readable YAML file", reason)]) from None
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    path = path.strip()
+    if not equals or not path or not all(path.split(".")):
+        remedy = "for example update.steps=20"
+        raise ConfigError([Problem("override", "dotted.path=value", quote(override), remedy)])
+    value = plain_value(text, f"override {path}")
+    problems = list(oddities(value, path))
+    if problems:
+        raise ConfigError(problems)
+    put(tree, path, value)
+
+
+def _resolve_files(tree: dict[str, Any], folder: Path) -> None:
+    for path in _FILES:
+        section, _, key = path.partition(".")
+        node = tree.get(section)
+        value = node.get(key) if isinstance(node, dict) else None
+        if isinstance(value, str) and value:
+            put(tree, path, str(folder / value))
+        elif looks_like_distribution(value) and isinstance(value.get("choice"), list):
+            options = [
+                str(folder / option) if isinstance(option, str) and option else option
+                for option in value["choice"]
+            ]
+            put(tree, path, {**value, "choice": options})

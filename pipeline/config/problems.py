@@ -1,0 +1,143 @@
+"""What is wrong with an experiment file, all of it at once, each with its place and its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.config.plain_yaml import dump_yaml
+from pipeline.config.suggestions import did_you_mean
+
+_LONGEST_QUOTE: Final = 70
+_KINDS: Final = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "string_too_short": "text that is not empty",
+    "path_type": "a path",
+    "model_type": "a mapping of settings",
+    "model_attributes_type": "a mapping of settings",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+}
+_LIMITS: Final = {
+    "greater_than": ("gt", "a number above {}"),
+    "greater_than_equal": ("ge", "a number of {} or more"),
+    "less_than": ("lt", "a number below {}"),
+    "less_than_equal": ("le", "a number of {} or less"),
+    "too_short": ("min_length", "at least {} of them"),
+    "literal_error": ("expected", "one of {}"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend: where (`update.learning_rate`), what was expected, what came, how."""
+
+    path: str
+    expected: str
+    got: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.path}: expected {self.expected}, got {self.got}"
+        return f"{line} ({self.remedy})" if self.remedy else line
+
+
+class ConfigError(ValueError):
+    """An experiment or a search space that cannot be; its text lists every problem, one a line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[Problem, ...]]]:
+        """Pickle the problems, not their text, so that the error crosses processes."""
+        return type(self), (self.problems,)
+
+
+def quote(value: Any) -> str:
+    """A value as the file would write it, on one short line."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        text = value if value.isprintable() and value.strip() else repr(value)
+    else:
+        text = " ".join(dump_yaml(value, flow=True).split()) if _is_plain(value) else repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> tuple[Problem, ...]:
+    """Pydantic's errors in the words of the file's author; `model` is what was validated."""
+    return tuple(_problem(details, model) for details in error.errors(include_url=False))
+
+
+def setting_paths(model: type[BaseModel], prefix: str = "") -> dict[str, type[BaseModel] | None]:
+    """Every dotted path of a model's settings, with the section it opens if it opens one."""
+    paths: dict[str, type[BaseModel] | None] = {}
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            paths[prefix + name] = section
+            paths |= setting_paths(section, f"{prefix}{name}.")
+        else:
+            paths[prefix + name] = None
+    return paths
+
+
+def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
+    path = ".".join(str(part) for part in details["loc"] if part != "[key]")
+    context: dict[str, Any] = details.get("ctx", {})
+    kind, value = details["type"], details["input"]
+    if kind == "rule":
+        place = f"{path}.{context['field']}" if context["field"] else path
+        return Problem(place, context["expected"], context["got"], context["remedy"])
+    if kind == "string_pattern_mismatch" and path == "name":
+        expected = "1 to 64 of a-z, 0-9, `.`, `_`, `-`, the first a letter or a digit"
+        return Problem(path, expected, quote(value))
+    if kind == "missing":
+        return Problem(path, "a value", "nothing", "add it")
+    if kind == "extra_forbidden":
+        return Problem(path, "a known setting", path.rpartition(".")[2], _known(path, model))
+    if kind in _LIMITS:
+        key, phrase = _LIMITS[kind]
+        return Problem(path, phrase.format(_limit(context[key])), quote(value))
+    return Problem(path, _KINDS.get(kind, details["msg"]), quote(value), _kind_remedy(kind, value))
+
+
+def _known(path: str, model: type[BaseModel]) -> str:
+    section, _, name = path.rpartition(".")
+    paths = setting_paths(model)
+    elsewhere = [known for known in paths if known.rpartition(".")[2] == name]
+    if elsewhere:
+        return f"did you mean {' or '.join(elsewhere)}?"
+    depth = section.count(".") + 1 if section else 0
+    beside = [known for known in paths if known.startswith(section) and known.count(".") == depth]
+    return did_you_mean(path, beside)
+
+
+def _kind_remedy(kind: str, value: Any) -> str:
+    if kind == "tuple_type" and isinstance(value, str):
+        return f"write [{value}]"
+    if isinstance(value, float) and value.is_integer():
+        return "write it without a point; for a range, use int_uniform or log_int_uniform"
+    return ""
+
+
+def _limit(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain(entry) for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)

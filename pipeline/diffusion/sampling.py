@@ -1,0 +1,94 @@
+"""Pictures of prompts, each from its own seed, whatever they are sampled together with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.diffusion.model import DiffusionModel
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How pictures are sampled.
+
+    Attributes:
+        steps: denoising steps.
+        guidance: classifier-free guidance scale; 1 is none.
+        batch: pictures at once.
+    """
+
+    steps: int
+    guidance: float
+    batch: int = 32
+
+    def key(self) -> dict[str, float]:
+        """What identifies the sampler in a content hash."""
+        return asdict(self)
+
+
+@torch.no_grad()
+def sample_latents(
+    model: DiffusionModel,
+    states: Tensor,
+    seeds: Sequence[int],
+    sampler: Sampler,
+    *,
+    empty: Tensor,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Sample latents with the model's own pipeline and scheduler.
+
+    Every batch is filled up to the same shape: matrix products round differently for other shapes,
+    and a picture must not depend on its neighbours in the batch.
+
+    Args:
+        model: what samples.
+        states: prompts' hidden states, (N, L, D).
+        seeds: one a picture.
+        sampler: steps, guidance, batch.
+        empty: hidden states of the empty prompt, (1, L, D).
+        progress: told after each batch.
+
+    Returns:
+        Scaled latents, (N, C, H, W), float32.
+    """
+    done: list[Tensor] = []
+    count = len(seeds)
+    for start in range(0, count, sampler.batch):
+        rows = [min(start + place, count - 1) for place in range(sampler.batch)]
+        generators = [torch.Generator().manual_seed(seeds[row]) for row in rows]
+        noise = torch.stack(
+            [torch.randn(model.latent_shape, generator=generator) for generator in generators]
+        )
+        with torch.autocast(model.device.type, dtype=torch.bfloat16):
+            latents = model.pipeline(
+                prompt_embeds=states[rows].to(model.device),
+                negative_prompt_embeds=empty.expand(len(rows), -1, -1).to(model.device),
+                latents=noise.to(model.device),
+                num_inference_steps=sampler.steps,
+                guidance_scale=sampler.guidance,
+                output_type="latent",
+            ).images
+        kept = min(sampler.batch, count - start)
+        done.append(torch.as_tensor(latents)[:kept].float().cpu().contiguous())
+        if progress is not None:
+            progress(start + kept, count)
+    return torch.cat(done)
+
+
+@torch.no_grad()
+def decode(model: DiffusionModel, latents: Tensor, batch: int = 32) -> Tensor:
+    """Pictures of scaled latents (N, C, H, W): (N, 3, sides), float32 in [-1, 1]."""
+    scale = model.vae.config.scaling_factor
+    pictures = [
+        model.vae.decode(chunk.to(model.device) / scale).sample.float().clamp(-1, 1).cpu()
+        for chunk in latents.split(batch)
+    ]
+    return torch.cat(pictures)

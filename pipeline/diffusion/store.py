@@ -1,0 +1,81 @@
+"""A content-addressed store of tensors: work that does not change is done once.
+
+Several processes may write at once: a file appears whole or not at all, and the first one stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+class Store:
+    """Tensors under the hash of what they were made from.
+
+    Args:
+        root: folder; made when the first tensors are put.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def get(self, key: Mapping[str, Any]) -> dict[str, Tensor] | None:
+        """The tensors of a key, or None if there are none or the file is damaged."""
+        path = self._path(key)
+        try:
+            with safe_open(path, "pt") as file:
+                # The library opens a handle that only lists names through its own method.
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                metadata = file.metadata() or {}
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError):
+            path.unlink(missing_ok=True)
+            return None
+        if metadata.get("digest") != _digest(tensors):
+            path.unlink(missing_ok=True)
+            return None
+        return tensors
+
+    def put(self, key: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Store tensors unless the key has some already; returns those that are stored."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+        os.close(handle)
+        try:
+            save_file(plain, partial, {"key": _canonical(key), "digest": _digest(plain)})
+            # A link fails where the name is taken: the first writer wins, and all readers agree.
+            os.link(partial, path)
+        except FileExistsError:
+            return self.get(key) or plain
+        finally:
+            Path(partial).unlink(missing_ok=True)
+        return plain
+
+    def _path(self, key: Mapping[str, Any]) -> Path:
+        name = hashlib.sha256(_canonical(key).encode()).hexdigest()
+        return self.root / name[:2] / f"{name}.safetensors"
+
+
+def _canonical(key: Mapping[str, Any]) -> str:
+    return json.dumps(key, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()

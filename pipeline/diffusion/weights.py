@@ -1,0 +1,75 @@
+"""Saving what an unlearning changed, and putting it back around the base."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pipeline.diffusion.model import DiffusionModel
+
+
+def save_weights(
+    parameters: Mapping[str, Tensor], path: Path, dtype: torch.dtype, story: dict[str, str]
+) -> None:
+    """Write the changed tensors alone, in the base's own precision, atomically.
+
+    Args:
+        parameters: what changed, by name in the U-Net.
+        path: of the file.
+        dtype: the base's own precision.
+        story: where the weights come from; `base` is the base's fingerprint.
+    """
+    tensors = {name: value.detach().to("cpu", dtype) for name, value in parameters.items()}
+    partial = path.with_suffix(".partial")
+    # One entry: safetensors writes several in an order of chance, and equal weights should make
+    # equal files.
+    metadata = {"story": json.dumps(story, sort_keys=True)}
+    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
+    partial.replace(path)
+
+
+def apply_weights(model: DiffusionModel, path: Path) -> DiffusionModel:
+    """The model with the tensors of a weights file in place of its own; the base is not touched.
+
+    Raises:
+        ValueError: the file is damaged, belongs to another base, or does not fit the U-Net.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            # The library opens a handle that only lists names through its own method.
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            story = json.loads((file.metadata() or {}).get("story", "{}"))
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: expected readable safetensors, got: {error}") from error
+    base = story.get("base", "unknown")
+    if base != model.fingerprint:
+        raise ValueError(
+            f"{path}: made from the base {base[:12]}, expected {model.fingerprint[:12]}; "
+            "load the base it was trained from"
+        )
+    unet = copy.deepcopy(model.unet)
+    own = dict(unet.named_parameters())
+    for name, tensor in tensors.items():
+        if name not in own or own[name].shape != tensor.shape:
+            shape = tuple(own[name].shape) if name in own else "no such parameter"
+            raise ValueError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, the U-Net has {shape}"
+            )
+        own[name].data.copy_(tensor)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return model.with_unet(unet, hashlib.sha256((base + digest).encode()).hexdigest())
+
+
+def save_pipeline(model: DiffusionModel, folder: Path) -> None:
+    """Write a complete diffusers folder in the base's own precision."""
+    pipeline = copy.deepcopy(model.pipeline).to(dtype=model.dtype)
+    pipeline.save_pretrained(folder, safe_serialization=True)

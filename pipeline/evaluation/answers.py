@@ -1,0 +1,119 @@
+"""What a model draws when it is asked, and what the judges see in it.
+
+Legend: N pictures; `levels` are uint8, (N, 3, H, W), as a PNG would hold them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.sampling import Progress, decode, sample_latents
+from pipeline.diffusion.store import Store
+from pipeline.diffusion.synthesis import synthesize
+from pipeline.evaluation.jury import Jury, Verdicts
+from pipeline.evaluation.questions import Questions
+
+_TEXT_BATCH: Final = 32
+_PROBABILITIES: Final = "probabilities."
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model's pictures and the verdicts on them.
+
+    Attributes:
+        levels: uint8, (N, 3, H, W).
+        verdicts: on the N pictures.
+    """
+
+    levels: Tensor
+    verdicts: Verdicts
+
+    @property
+    def images(self) -> Tensor:
+        """The pictures as floats in [-1, 1]."""
+        return _floats(self.levels)
+
+
+def draw(model: DiffusionModel, questions: Questions, progress: Progress) -> Tensor:
+    """Levels of a model's pictures; nothing is stored, as nobody will ask for them again."""
+    texts = list(dict.fromkeys(["", *questions.texts]))
+    states: dict[str, Tensor] = {}
+    for start in range(0, len(texts), _TEXT_BATCH):
+        chunk = texts[start : start + _TEXT_BATCH]
+        # Filled up, as the base's are: matrix products round differently for other shapes.
+        filled = [*chunk, *[""] * (_TEXT_BATCH - len(chunk))]
+        states.update(zip(chunk, model.encode_prompts(filled).cpu(), strict=False))
+    latents = sample_latents(
+        model,
+        torch.stack([states[text] for text in questions.texts]),
+        questions.seeds,
+        questions.sampler,
+        empty=states[""][None],
+        progress=progress,
+    )
+    return _levels(decode(model, latents))
+
+
+def answers(levels: Tensor, questions: Questions, jury: Jury) -> Answers:
+    """Have pictures judged at the 256 levels of a PNG, so that a saved one is the judged one."""
+    return Answers(levels, jury.judge(_floats(levels), questions.texts))
+
+
+def base_answers(
+    base: DiffusionModel, questions: Questions, jury: Jury, store: Store, progress: Progress
+) -> Answers:
+    """The base's pictures and the verdicts on them, from the store where it has them.
+
+    Their key holds all they depend on: the base, the prompts, the seeds, the sampler, the judges.
+    """
+    key = {
+        "what": "verdicts",
+        "base": base.fingerprint,
+        "texts": questions.texts,
+        "seeds": questions.seeds,
+        "sampler": questions.sampler.key(),
+        "classifier": jury.identity.classifier.fingerprint,
+        "clip": jury.identity.clip.fingerprint,
+    }
+    count = len(questions)
+    found = store.get(key)
+    if found is None:
+        latents = synthesize(
+            base,
+            questions.texts,
+            questions.seeds,
+            questions.sampler,
+            store,
+            lambda done, missing: progress(count - missing + done, count),
+        )
+        found = store.put(key, _tensors(answers(_levels(decode(base, latents)), questions, jury)))
+    progress(count, count)
+    return _from_tensors(found)
+
+
+def _tensors(judged: Answers) -> dict[str, Tensor]:
+    named = {f"{_PROBABILITIES}{axis}": p for axis, p in judged.verdicts.probabilities.items()}
+    return {"levels": judged.levels, "cosines": judged.verdicts.cosines, **named}
+
+
+def _from_tensors(tensors: dict[str, Tensor]) -> Answers:
+    probabilities = {
+        name.removeprefix(_PROBABILITIES): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_PROBABILITIES)
+    }
+    return Answers(tensors["levels"], Verdicts(probabilities, tensors["cosines"]))
+
+
+def _levels(images: Tensor) -> Tensor:
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _floats(levels: Tensor) -> Tensor:
+    return levels.float() / 127.5 - 1

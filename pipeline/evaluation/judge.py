@@ -1,0 +1,227 @@
+"""Judging an unlearned model on held-out prompts and fixed seeds, beside its base.
+
+Legend: N pictures, (N, 3, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from torch import Tensor
+
+from pipeline.config.experiment import ConceptConfig, Experiment
+from pipeline.diffusion.load import load_model
+from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.sampling import Progress, Sampler
+from pipeline.diffusion.store import Store
+from pipeline.evaluation.answers import Answers, answers, base_answers, draw
+from pipeline.evaluation.gallery import gallery
+from pipeline.evaluation.jury import Jury, Verdicts
+from pipeline.evaluation.measures import alignment
+from pipeline.evaluation.questions import Questions, ask
+from pipeline.evaluation.report import ImageCounts, JudgedPicture, Report, Sampling
+from pipeline.evaluation.scoring import check_axes, names_concept, score
+from pipeline.prompts.concept import Concept
+from pipeline.prompts.prompt import Prompt
+from pipeline.prompts.prompt_set import PromptSet
+
+_GALLERY_SIDE: Final = 128  # pixels that a small picture is enlarged to
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A report and the pictures it is about, those of forget prompts first.
+
+    Attributes:
+        report: the measures.
+        images: the judged model's, (N, 3, H, W) in [-1, 1], at the 256 levels of a PNG.
+        base_images: the base's of the same prompts and seeds.
+        prompts: the N prompts.
+    """
+
+    report: Report
+    images: Tensor
+    base_images: Tensor
+    prompts: tuple[Prompt, ...]
+
+    def draw_gallery(self, path: Path, count: int) -> None:
+        """Write `count` pairs, before and after, as one PNG: half of forget prompts, they first.
+
+        The pairs are spread evenly over the test prompts. Nothing is written for a count of 0.
+        """
+        forget = self.report.images.forget
+        of_each = {
+            "forget": _spread(0, forget, (count + 1) // 2),
+            "retain": _spread(forget, len(self.prompts), count // 2),
+        }
+        rows = [row for chosen in of_each.values() for row in chosen]
+        if not rows:
+            return
+        captions = [
+            f"{kind}: {self.prompts[row].text}"
+            for kind, chosen in of_each.items()
+            for row in chosen
+        ]
+        scale = max(1, _GALLERY_SIDE // self.images.shape[-1])
+        gallery(self.base_images[rows], self.images[rows], captions, path, scale)
+
+
+def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often)
+    model: DiffusionModel,
+    prompt_set: PromptSet,
+    experiment: Experiment,
+    store: Store,
+    *,
+    classifier: Path,
+    clip: Path,
+    base: DiffusionModel | None = None,
+    seed: int | None = None,
+    repeats: int = 1,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Sample the test prompts with a model and its base, and judge both.
+
+    The base's pictures and verdicts are kept in the store, under the hash of all they depend on:
+    of many trials only the first one waits for them.
+
+    Args:
+        model: the model to judge.
+        prompt_set: whose test prompts are sampled.
+        experiment: says what was to be erased, from which base, and how to sample.
+        store: where the base's part is kept.
+        classifier: folder of the classifier.
+        clip: folder of the CLIP.
+        base: the model to compare with; loaded as `experiment.model` says if None.
+        seed: added to each prompt's own seed; `experiment.evaluation.seed` if None.
+        repeats: pictures of each prompt, each from its own noise; 1 or more.
+        progress: told how many of all pictures, the base's included, are done.
+
+    Raises:
+        ValueError: a judge is missing or does not know what the prompts name, the base draws
+            nothing that agrees with its prompts, or there are no test prompts of a kind.
+    """
+    settings = experiment.evaluation
+    seed = settings.seed if seed is None else seed
+    sampler = Sampler(settings.steps, settings.guidance, settings.batch)
+    questions = ask(prompt_set, sampler, seed, repeats)
+    jury = Jury(classifier, clip, model.device)
+    check_axes(jury.axes, prompt_set.concept, questions.prompts)
+    if base is None:
+        base = load_model(experiment.model.base, experiment.model.revision, model.device)
+    count = len(questions)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "base"):
+        before = base_answers(base, questions, jury, store, _part(progress, 0, count))
+    told = _part(progress, count, count)
+    if model.fingerprint == base.fingerprint:
+        after = before
+        told(count, count)
+    else:
+        with _timed(seconds, "sampling"):
+            levels = draw(model, questions, told)
+        with _timed(seconds, "judging"):
+            after = answers(levels, questions, jury)
+    report = _report(
+        after,
+        before,
+        questions,
+        prompt_set.concept,
+        jury,
+        config=experiment.concept,
+        model=model.fingerprint,
+        base=base.fingerprint,
+        sampling=Sampling(
+            steps=settings.steps, guidance=settings.guidance, seed=seed, repeats=repeats
+        ),
+        seconds=seconds,
+    )
+    return Evaluation(report, after.images, before.images, questions.prompts)
+
+
+def _report(  # noqa: PLR0913  (a report has this many parts)
+    after: Answers,
+    before: Answers,
+    questions: Questions,
+    concept: Concept,
+    jury: Jury,
+    *,
+    config: ConceptConfig,
+    model: str,
+    base: str,
+    sampling: Sampling,
+    seconds: dict[str, float],
+) -> Report:
+    scores, base_scores = (
+        score(each.verdicts, questions.prompts, concept, jury.axes) for each in (after, before)
+    )
+    base_clip = base_scores.metrics["clip"]
+    forget = int(names_concept(questions.prompts, concept).sum())
+    return Report(
+        model=model,
+        base=base,
+        concept=config,
+        metrics={**scores.metrics, "alignment": alignment(scores.metrics["clip"], base_clip)},
+        base_metrics={**base_scores.metrics, "alignment": alignment(base_clip, base_clip)},
+        neighbours=scores.neighbours,
+        by_value=scores.by_value,
+        images=ImageCounts(forget=forget, retain=len(questions) - forget),
+        judge=jury.identity,
+        sampling=sampling,
+        pictures=_pictures(questions, after.verdicts, before.verdicts, concept, jury),
+        seconds=seconds,
+    )
+
+
+def _pictures(
+    questions: Questions, after: Verdicts, before: Verdicts, concept: Concept, jury: Jury
+) -> tuple[JudgedPicture, ...]:
+    kind, forget = concept.kind, names_concept(questions.prompts, concept)
+    predicted = {axis: after.predicted(axis).tolist() for axis in jury.axes}
+
+    def target_probability(row: int) -> float | None:
+        if not forget[row]:
+            return None
+        target = jury.axes[kind].index(questions.prompts[row].labels[kind])
+        return float(after.probabilities[kind][row, target])
+
+    return tuple(
+        JudgedPicture(
+            text=prompt.text,
+            seed=seed,
+            asked=dict(prompt.labels),
+            seen={axis: names[predicted[axis][row]] for axis, names in jury.axes.items()},
+            target_probability=target_probability(row),
+            clip=float(after.cosines[row]),
+            base_clip=float(before.cosines[row]),
+        )
+        for row, (prompt, seed) in enumerate(zip(questions.prompts, questions.seeds, strict=True))
+    )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - started
+
+
+def _part(progress: Progress | None, offset: int, count: int) -> Progress:
+    """Progress on one of two models' pictures, told as progress on both."""
+
+    def tell(done: int, _: int) -> None:
+        if progress is not None:
+            progress(offset + done, 2 * count)
+
+    return tell
+
+
+def _spread(start: int, end: int, count: int) -> list[int]:
+    """Up to `count` of the rows from start to end, evenly apart."""
+    available = end - start
+    kept = min(count, available)
+    return [start + place * available // kept for place in range(kept)]

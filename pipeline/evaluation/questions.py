@@ -1,0 +1,54 @@
+"""What a model is asked to draw when it is judged: the same for the base and for every trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.diffusion.sampling import Sampler
+from pipeline.prompts.prompt import Prompt
+from pipeline.prompts.prompt_set import PromptSet
+
+REPEAT_STRIDE: Final = 1_000_003
+"""Added to a picture's seed with each repeat of its prompt."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """N prompts, forget prompts first, each with the noise seed of one picture."""
+
+    prompts: tuple[Prompt, ...]
+    seeds: tuple[int, ...]
+    sampler: Sampler
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    @property
+    def texts(self) -> list[str]:
+        """The prompts' texts."""
+        return [prompt.text for prompt in self.prompts]
+
+
+def ask(prompt_set: PromptSet, sampler: Sampler, seed: int, repeats: int) -> Questions:
+    """The test prompts, each `repeats` times in a row.
+
+    Args:
+        prompt_set: whose test prompts are asked.
+        sampler: how the pictures are to be sampled.
+        seed: added to each prompt's own.
+        repeats: pictures of each prompt, each from its own noise.
+
+    Raises:
+        ValueError: `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats: expected at least 1 picture of each prompt, got {repeats}")
+    asked = [
+        (prompt, prompt.seed + seed + repeat * REPEAT_STRIDE)
+        for prompt in (*prompt_set.forget_test, *prompt_set.retain_test)
+        for repeat in range(repeats)
+    ]
+    return Questions(
+        tuple(prompt for prompt, _ in asked), tuple(number for _, number in asked), sampler
+    )

@@ -1,0 +1,179 @@
+"""Pools made of the user's own prompts in place of the vocabulary's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from pipeline.config import ConfigError, Problem
+from pipeline.config.suggestions import did_you_mean
+from pipeline.prompts.concept import Concept
+from pipeline.prompts.own_prompts import OwnPrompt, line_problem, read_prompts
+from pipeline.prompts.pools import partner_value
+from pipeline.prompts.prompt import Prompt
+from pipeline.prompts.randomness import noise_seed, stream
+from pipeline.prompts.vocabulary import UNNAMED_OBJECT, Scene
+from pipeline.prompts.words import PLURALS, thing_phrase
+
+
+def own_forget_prompts(
+    concept: Concept, path: Path, count: int, seed: int, held_out: Collection[str]
+) -> tuple[Prompt, ...]:
+    """The file's prompts, repeated with other noise up to `count`; all of them if it has more.
+
+    A prompt without an anchor of its own gets its sentence with the anchor in the concept's
+    place, or the bare anchor where the sentence does not name the concept.
+
+    Raises:
+        ConfigError: a line is bad, states what the vocabulary lacks, or is held out for judging.
+    """
+    own = read_prompts(path)
+    _refuse(_vocabulary_problems(concept, path, own), _held_out_problems(path, own, held_out))
+    return tuple(
+        Prompt(
+            prompt.text,
+            dict(prompt.labels),
+            "own",
+            prompt.anchor or swapped(concept, prompt.text, _own_anchor(concept, prompt.text)),
+            noise,
+        )
+        for prompt, noise in _repeated(own, count, seed, "own_forget")
+    )
+
+
+def own_partner_prompts(
+    concept: Concept, forget: Sequence[Prompt], seed: int, held_out: Collection[str]
+) -> tuple[Prompt, ...]:
+    """Each own forget prompt with a retained value in the concept's place, if it names that."""
+    partners = []
+    for place, prompt in enumerate(forget):
+        first = concept.retained.index(partner_value(concept, place, seed))
+        candidates = concept.retained[first:] + concept.retained[:first]
+        value, text = next(
+            (value, text)
+            for value in candidates
+            if (text := swapped(concept, prompt.text, value)) not in held_out
+        )
+        labels = {**prompt.labels, concept.kind: value} if prompt.labels else {}
+        partners.append(Prompt(text, labels, "same_context", None, prompt.seed))
+    return tuple(partners)
+
+
+def own_retain_prompts(
+    concept: Concept, path: Path, count: int, seed: int, held_out: Collection[str]
+) -> tuple[Prompt, ...]:
+    """The file's prompts, repeated with other noise up to `count`; all of them if it has more.
+
+    Raises:
+        ConfigError: a line is bad, states what the vocabulary lacks, is held out for judging, or
+            names what is to be forgotten.
+    """
+    own = read_prompts(path)
+    naming = (
+        line_problem(path, prompt.line, "a prompt without the concept", prompt.text, "remove it")
+        for prompt in own
+        if prompt.labels.get(concept.kind) in concept.forgotten
+        or _named(concept, prompt.text) is not None
+    )
+    _refuse(
+        _vocabulary_problems(concept, path, own), _held_out_problems(path, own, held_out), naming
+    )
+    return tuple(
+        Prompt(prompt.text, dict(prompt.labels), "own", None, noise)
+        for prompt, noise in _repeated(own, count, seed, "own_retain")
+    )
+
+
+def swapped(concept: Concept, text: str, value: str | None) -> str:
+    """The sentence with a value in the forgotten one's place, its article and plural adjusted.
+
+    Where the sentence names nothing forgotten, the bare sentence of the value. None leaves the
+    concept out: an unnamed thing, and for a style, which a sentence can name in too many ways to
+    cut it out, only the thing.
+    """
+    if _named(concept, text) is None and value is not None:
+        return concept.words.describe(*concept.bare_scene(value))
+    if value is None and (concept.kind == "style" or _named(concept, text) is None):
+        return concept.words.describe(Scene())
+    for forgotten in concept.forgotten:
+        replacement = partial(_replacement, forgotten=forgotten, value=value or UNNAMED_OBJECT)
+        text = _pattern(concept, forgotten).sub(replacement, text)
+    return text
+
+
+def _own_anchor(concept: Concept, text: str) -> str | None:
+    return concept.anchors[_named(concept, text) or concept.forgotten[0]]
+
+
+def _replacement(found: re.Match[str], *, forgotten: str, value: str) -> str:
+    colour = found["colour"]
+    if found["article"] is not None:
+        phrase = thing_phrase(value, colour)
+        return phrase[0].upper() + phrase[1:] if found["article"][0].isupper() else phrase
+    several = found["plural"] is not None or forgotten in PLURALS
+    word = _plural(value) if several else value
+    return word if colour is None else f"{colour} {word}"
+
+
+def _plural(value: str) -> str:
+    if value in PLURALS:
+        return value
+    return f"{value}es" if value.endswith("s") else f"{value}s"
+
+
+def _named(concept: Concept, text: str) -> str | None:
+    """The forgotten value that a sentence names, if it names one."""
+    values = concept.forgotten
+    return next((value for value in values if _pattern(concept, value).search(text)), None)
+
+
+def _pattern(concept: Concept, value: str) -> re.Pattern[str]:
+    colours = "|".join(map(re.escape, concept.words.axes["colour"]))
+    word = re.escape(value).replace(r"\ ", r"[\s-]")
+    return re.compile(
+        rf"(?<![\w-])(?:(?P<article>an?)\s+)?(?:(?P<colour>{colours})\s+)?"
+        rf"{word}(?P<plural>e?s)?(?![\w-])",
+        re.IGNORECASE,
+    )
+
+
+def _repeated(
+    own: Sequence[OwnPrompt], count: int, seed: int, name: str
+) -> Iterator[tuple[OwnPrompt, int]]:
+    """Prompts in turn, each with the seed it asks for at first and with a drawn one after that."""
+    for place in range(max(count, len(own))):
+        turn, within = divmod(place, len(own))
+        asked = own[within].seed if turn == 0 else None
+        yield own[within], noise_seed(stream(seed, name, place)) if asked is None else asked
+
+
+def _vocabulary_problems(
+    concept: Concept, path: Path, own: Sequence[OwnPrompt]
+) -> Iterator[Problem]:
+    axes = concept.words.axes
+    for prompt in own:
+        for axis, value in prompt.labels.items():
+            if axis not in axes:
+                remedy = did_you_mean(axis, axes)
+                yield line_problem(path, prompt.line, "labels of known axes", axis, remedy)
+            elif value not in axes[axis]:
+                remedy = did_you_mean(value, axes[axis])
+                yield line_problem(path, prompt.line, f"a known {axis}", value, remedy)
+
+
+def _held_out_problems(
+    path: Path, own: Sequence[OwnPrompt], held_out: Collection[str]
+) -> Iterator[Problem]:
+    remedy = "remove it, or choose another prompts.seed"
+    for prompt in own:
+        if prompt.text in held_out:
+            expected = "a prompt that is not held out for judging"
+            yield line_problem(path, prompt.line, expected, prompt.text, remedy)
+
+
+def _refuse(*problems: Iterator[Problem]) -> None:
+    found = [problem for each in problems for problem in each]
+    if found:
+        raise ConfigError(found)

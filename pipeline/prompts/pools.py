@@ -1,0 +1,149 @@
+"""The pools of prompts that teach: forget prompts, and retain prompts by source.
+
+What stands at a place of a pool depends on the concept, the seed and the place alone. So a longer
+pool begins with a shorter one, and trials that differ in shares use the same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from pipeline.prompts.concept import Concept
+from pipeline.prompts.prompt import Prompt
+from pipeline.prompts.randomness import noise_seed, shuffled, stream
+from pipeline.prompts.splits import Contexts, walk
+from pipeline.prompts.vocabulary import AXES, Scene
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A prompt before it is put into words."""
+
+    scene: Scene
+    template: int
+    source: str
+    seed: int
+
+
+def forget_drafts(
+    concept: Concept, contexts: Contexts, diversity: float, count: int, seed: int
+) -> tuple[Draft, ...]:
+    """The concept `count` times: the first round(diversity x count) in varied contexts.
+
+    The others are one bare sentence, `a photo of a sneaker`, each with a noise of its own.
+    """
+    diverse = _drafts(walk(concept, concept.forgotten, contexts, count), concept, "forget", seed)
+    varied = round(diversity * count)
+    return diverse[:varied] + _bare_drafts(concept, count, seed)[varied:]
+
+
+def forget_prompts(concept: Concept, drafts: Iterable[Draft]) -> tuple[Prompt, ...]:
+    """Each draft in words, and its anchor: the sentence with that in the concept's place."""
+    prompts = []
+    for draft in drafts:
+        value = draft.scene.labels()[concept.kind]
+        anchor_scene = concept.place(concept.anchors[value], draft.scene)
+        anchor = concept.words.describe(anchor_scene, draft.template)
+        prompts.append(_prompt(concept, draft, draft.scene, draft.source, anchor))
+    return tuple(prompts)
+
+
+def partner_prompts(concept: Concept, drafts: Iterable[Draft], seed: int) -> tuple[Prompt, ...]:
+    """Each draft with a retained value in the concept's place, all else the same.
+
+    Contexts are paired (Ko et al. 2024, arXiv 2412.07808), so that the concept alone is what the
+    forget and the retain gradient differ in.
+    """
+    return tuple(
+        _prompt(
+            concept,
+            draft,
+            concept.place(partner_value(concept, place, seed), draft.scene),
+            "same_context",
+        )
+        for place, draft in enumerate(drafts)
+    )
+
+
+def partner_value(concept: Concept, place: int, seed: int) -> str:
+    """The retained value of a partner: of R of them, each comes once in R places."""
+    turn, within = divmod(place, len(concept.retained))
+    return shuffled(concept.retained, stream(seed, "same_context", turn))[within]
+
+
+def neighbour_prompts(
+    concept: Concept, contexts: Contexts, count: int, seed: int
+) -> tuple[Prompt, ...]:
+    """The concept's neighbours in varied contexts."""
+    scenes = walk(concept, concept.neighbours, contexts, count, start=0.25)
+    return plain_prompts(concept, _drafts(scenes, concept, "neighbours", seed))
+
+
+def other_axis_prompts(
+    concept: Concept, contexts: Contexts, count: int, seed: int
+) -> tuple[Prompt, ...]:
+    """Every value of the other axis, with every retained value of the concept's axis."""
+    scenes = walk(concept, concept.retained, contexts, count, start=0.5)
+    return plain_prompts(concept, _drafts(scenes, concept, "other_axis", seed))
+
+
+def generic_prompts(
+    concept: Concept, contexts: Contexts, count: int, seed: int
+) -> tuple[Prompt, ...]:
+    """Captions that leave the concept's axis open, and none to all of the context too."""
+    full = walk(concept, (None,), contexts, count, start=0.75)
+    scenes = [
+        scene.replace(**dict.fromkeys(_left_open(concept, place, seed)))
+        for place, scene in enumerate(full)
+    ]
+    return plain_prompts(concept, _drafts(scenes, concept, "generic", seed))
+
+
+def held_out_prompts(
+    concept: Concept, values: Sequence[str], contexts: Contexts, count: int, seed: int
+) -> tuple[Prompt, ...]:
+    """Prompts that judge: fully stated scenes of these values, in held-out contexts."""
+    name = "forget_test" if set(values) <= set(concept.forgotten) else "retain_test"
+    drafts = _drafts(walk(concept, values, contexts, count), concept, name, seed)
+    return plain_prompts(concept, drafts)
+
+
+def plain_prompts(concept: Concept, drafts: Iterable[Draft]) -> tuple[Prompt, ...]:
+    """Each draft in words."""
+    return tuple(_prompt(concept, draft, draft.scene, draft.source) for draft in drafts)
+
+
+def _drafts(scenes: Iterable[Scene], concept: Concept, source: str, seed: int) -> tuple[Draft, ...]:
+    drafts = []
+    for place, scene in enumerate(scenes):
+        rng = stream(seed, source, place)
+        template = int(rng.integers(concept.words.templates))
+        drafts.append(Draft(scene, template, source, noise_seed(rng)))
+    return tuple(drafts)
+
+
+def _bare_drafts(concept: Concept, count: int, seed: int) -> tuple[Draft, ...]:
+    drafts = []
+    for place in range(count):
+        value = concept.forgotten[place % len(concept.forgotten)]
+        scene, template = concept.bare_scene(value)
+        drafts.append(Draft(scene, template, "bare", noise_seed(stream(seed, "bare", place))))
+    return tuple(drafts)
+
+
+def _left_open(concept: Concept, place: int, seed: int) -> tuple[str, ...]:
+    """The context's axes that a generic caption does not state; all subsets equally often."""
+    axes = [axis for axis in AXES if axis != concept.kind]
+    subsets = list(product((True, False), repeat=len(axes)))
+    turn, within = divmod(place, len(subsets))
+    stated = shuffled(subsets, stream(seed, "generic_axes", turn))[within]
+    return tuple(axis for axis, keeps in zip(axes, stated, strict=True) if not keeps)
+
+
+def _prompt(
+    concept: Concept, draft: Draft, scene: Scene, source: str, anchor: str | None = None
+) -> Prompt:
+    text = concept.words.describe(scene, draft.template)
+    return Prompt(text, scene.labels(), source, anchor, draft.seed)

@@ -1,0 +1,32 @@
+"""Small matters of English: articles, and how a coloured thing is called."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PLURALS: Final = frozenset({"trousers"})
+"""Things that take no article."""
+
+_SOUNDS_LIKE_A_CONSONANT = ("uni", "use", "one", "eu", "ufo")
+_SOUNDS_LIKE_A_VOWEL = ("hour", "honest", "heir", "x-ray")
+
+
+def article(phrase: str) -> str:
+    """`a` or `an`, as the phrase's first sound asks for."""
+    first = phrase.lower().lstrip("\"'(")
+    if first.startswith(_SOUNDS_LIKE_A_VOWEL):
+        return "an"
+    if first.startswith(_SOUNDS_LIKE_A_CONSONANT):
+        return "a"
+    return "an" if first[:1] in "aeiou" else "a"
+
+
+def with_article(phrase: str) -> str:
+    """The phrase behind its indefinite article: `an ankle boot`, `a red ankle boot`."""
+    return f"{article(phrase)} {phrase}"
+
+
+def thing_phrase(name: str, colour: str | None = None) -> str:
+    """How a thing is called in a sentence: `a sneaker`, `an orange sneaker`, `red trousers`."""
+    phrase = name if colour is None else f"{colour} {name}"
+    return phrase if name in PLURALS else with_article(phrase)

@@ -1,0 +1,48 @@
+"""The function that Ray Tune runs for a trial, in a process of its own on some machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from pipeline.config import ScalingConfig, load_space
+from pipeline.search.cluster import worker_resources
+from pipeline.search.places import EXPERIMENT
+
+# What a driver of several workers takes: a megabyte. It waits while its workers use the cores,
+# so that a share of a core would keep a full machine from starting them.
+_DRIVER_BYTES = 2**20
+
+
+def drive_trial(config: dict[str, Any]) -> None:
+    """Run one trial and report its outcome.
+
+    Args:
+        config: `folder` of the trial, `store` and `scratch` folders, and `issued`, the Unix time at
+            which the trial was handed out.
+    """
+    folder, issued = Path(config["folder"]), float(config["issued"])
+    scaling = load_space(folder / EXPERIMENT).fixed().scaling
+    if scaling.workers > 1:
+        from pipeline.search.workers import run_worker_group
+
+        run_worker_group(folder, Path(config["store"]), issued, scaling, Path(config["scratch"]))
+        return
+    # Imported here, so that the sweep's own process needs no torch.
+    import torch
+
+    from pipeline.diffusion import Store
+    from pipeline.search.trial import run_trial
+
+    torch.set_num_threads(scaling.cpus_per_worker)
+    outcome = run_trial(folder, Store(Path(config["store"])), issued)
+    tune.report(outcome.as_result())
+
+
+def driver_resources(scaling: ScalingConfig) -> dict[str, float]:
+    """What Ray sets aside for a trial's own process."""
+    if scaling.workers > 1:
+        return {"CPU": 0, "memory": _DRIVER_BYTES}
+    return worker_resources(scaling)

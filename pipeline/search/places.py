@@ -1,0 +1,46 @@
+"""Where things lie: the home of sweeps and caches, and the files of a sweep's folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+SPACE: Final = "space.yaml"
+SWEEP: Final = "sweep.json"
+BASE: Final = "base.json"
+PROMPTS: Final = "prompts.json"
+STUDY: Final = "study.log"
+LOCK: Final = ".lock"
+PREPARATION: Final = "preparation.json"
+RAY: Final = ".ray"
+
+EXPERIMENT: Final = "experiment.yaml"
+PARAMS: Final = "params.json"
+TELEMETRY: Final = "telemetry.jsonl"
+WEIGHTS: Final = "weights.safetensors"
+REPORT: Final = "report.json"
+GALLERY: Final = "gallery.png"
+TIMING: Final = "timing.json"
+FAILURE: Final = "failure.json"
+ERROR: Final = "error.txt"
+
+
+def home() -> Path:
+    """The folder of sweeps and caches: $UNLEARN_HOME, or the current one."""
+    return Path(os.environ.get("UNLEARN_HOME") or ".").expanduser().resolve()
+
+
+def sweeps_folder() -> Path:
+    """Where sweeps lie unless told otherwise."""
+    return home() / "sweeps"
+
+
+def store_root() -> Path:
+    """Where pictures and prompt states are kept that all runs share."""
+    return home() / "cache"
+
+
+def trial_name(number: int) -> str:
+    """A trial's folder inside its sweep: `trials/0007`."""
+    return f"trials/{number:04d}"

@@ -1,0 +1,142 @@
+"""What all trials of a sweep share, done once before the first one."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.config import (
+    Choice,
+    Distribution,
+    Experiment,
+    IntUniform,
+    SearchSpace,
+    Simplex,
+    Uniform,
+)
+from pipeline.diffusion import Store
+from pipeline.evaluation.judge import evaluate
+from pipeline.evaluation.locate import judge_folder
+from pipeline.prompts import PromptSet, build_prompt_set
+from pipeline.search.files import read_json, write_json
+from pipeline.search.places import BASE, PREPARATION, PROMPTS, SWEEP
+from pipeline.search.trial import base_model
+from pipeline.unlearning import prepare_training_set
+
+_SECTIONS: Final = ("model.", "concept.", "prompts.", "synthesis.")
+"""Where a distribution decides which pictures training wants."""
+
+_MOST_CORNERS: Final = 16
+_PROGRESS_SECONDS: Final = 0.5
+
+
+def prepare(space: SearchSpace, folder: Path, store: Store) -> None:
+    """Judge the base, and make the pictures that trials will want.
+
+    Writes `base.json` and `prompts.json`, and how far it is into `preparation.json`. What a draw
+    inside the space wants beyond its corners is made by the trial itself.
+
+    Raises:
+        ValueError: a model or a judge is missing, the concept has no prompts, or the base isn't
+            the one that the sweep began with.
+    """
+    corners = list(corner_experiments(space))
+    first = corners[0]
+    model = base_model(first)
+    _check_base(folder, model.fingerprint)
+    prompt_set = build_prompt_set(first.concept, first.prompts)
+    write_json(folder / PROMPTS, _texts(prompt_set))
+    tell = _Teller(folder / PREPARATION)
+    for number, corner in enumerate(corners, 1):
+        part = f"pictures to train on ({number} of {len(corners)})"
+        prepare_training_set(
+            base_model(corner),
+            build_prompt_set(corner.concept, corner.prompts),
+            corner,
+            store,
+            tell.progress(part),
+            every_source=True,
+        )
+    if not (folder / BASE).exists():
+        evaluation = evaluate(
+            model,
+            prompt_set,
+            first,
+            store,
+            classifier=judge_folder("classifier", first.evaluation.classifier),
+            clip=judge_folder("clip", first.evaluation.clip),
+            base=model,
+            progress=tell.progress("judging the base model"),
+        )
+        write_json(folder / BASE, {"metrics": dict(evaluation.report.metrics)})
+
+
+def corner_experiments(space: SearchSpace) -> Iterator[Experiment]:
+    """Experiments at the corners of what decides pictures; all else at its lower bound.
+
+    Prompts and pictures of a diversified set begin with those of a less diversified one, so that
+    the corners hold (nearly) all that lies between.
+    """
+    ends = {
+        path: _ends(distribution) if path.startswith(_SECTIONS) else _ends(distribution)[:1]
+        for path, distribution in space.distributions.items()
+    }
+    combinations = itertools.product(*ends.values())
+    for values in itertools.islice(combinations, _MOST_CORNERS):
+        yield space.fill(dict(zip(ends, values, strict=True)))
+
+
+def _ends(distribution: Distribution) -> tuple[Any, ...]:
+    match distribution:
+        case Uniform(low, high) | IntUniform(low, high):
+            return (high, low)
+        case Choice(options):
+            return options
+        case Simplex(names):
+            return ({name: 1 / len(names) for name in names},)
+
+
+def _check_base(folder: Path, fingerprint: str) -> None:
+    manifest = read_json(folder / SWEEP) or {}
+    began_with = manifest.get("base")
+    if began_with is None:
+        write_json(folder / SWEEP, {**manifest, "base": fingerprint})
+    elif began_with != fingerprint:
+        raise ValueError(
+            f"model.base: expected the model that the sweep began with ({began_with[:12]}), got "
+            f"{fingerprint[:12]}; its trials couldn't be compared with the earlier ones: start a "
+            "new sweep, or put the old weights back"
+        )
+
+
+def _texts(prompt_set: PromptSet) -> dict[str, Any]:
+    return {
+        "report": prompt_set.report(),
+        "forget_train": [prompt.text for prompt in prompt_set.forget_train],
+        "retain_train": {
+            source: [prompt.text for prompt in prompts]
+            for source, prompts in prompt_set.retain_train.items()
+        },
+        "forget_test": [prompt.text for prompt in prompt_set.forget_test],
+        "retain_test": [prompt.text for prompt in prompt_set.retain_test],
+    }
+
+
+class _Teller:
+    """Writes how far the preparation is, a few times a second at most."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._last = 0.0
+
+    def progress(self, part: str) -> Callable[[int, int], None]:
+        def tell(done: int, total: int) -> None:
+            now = time.monotonic()
+            if now - self._last >= _PROGRESS_SECONDS or done == total:
+                self._last = now
+                write_json(self._path, {"part": part, "done": done, "total": total})
+
+        return tell

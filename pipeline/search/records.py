@@ -1,0 +1,139 @@
+"""A sweep as its folder tells it: read only, without Ray, while it runs or after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from optuna.trial import FrozenTrial, TrialState
+
+from pipeline.config import Objective, SearchSpace, load_space
+from pipeline.search.distributions import flatten, from_optuna
+from pipeline.search.files import read_json
+from pipeline.search.places import BASE, SPACE, STUDY, SWEEP, trial_name
+from pipeline.search.study import load_study
+
+TrialStatus = Literal["running", "complete", "failed", "pruned"]
+SweepStatus = Literal["running", "finished", "interrupted"]
+
+_STATES: Final[dict[TrialState, TrialStatus]] = {
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.FAIL: "failed",
+    TrialState.PRUNED: "pruned",
+}
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial.
+
+    Attributes:
+        number: from 0, in the order in which trials were proposed.
+        state: where it stands; the last session's trials are `running` after a crash too.
+        params: dotted path -> drawn value; a simplex at `path` as `path.NAME` -> share.
+        values: the objectives, in the sweep's order; None unless complete.
+        metrics: of its report.
+        folder: where its files lie.
+        reason: why it failed or was stopped.
+        seconds: that it took.
+    """
+
+    number: int
+    state: TrialStatus
+    params: dict[str, Any]
+    values: tuple[float, ...] | None
+    metrics: dict[str, float]
+    folder: Path
+    reason: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """One sweep.
+
+    Attributes:
+        name: of sweep and study.
+        folder: where it lies.
+        space: what is searched.
+        objectives: metric -> direction, in the order of the trials' values.
+        base_metrics: the base model's, on the same prompts and seeds; empty until it is judged.
+        trials: by number.
+        status: `running` after a crash too, until it is resumed.
+    """
+
+    name: str
+    folder: Path
+    space: SearchSpace
+    objectives: dict[str, Objective]
+    base_metrics: dict[str, float]
+    trials: tuple[TrialRecord, ...]
+    status: SweepStatus
+
+
+def read_sweep(folder: Path) -> SweepRecord:
+    """Read a sweep's folder.
+
+    Raises:
+        ValueError: there is no sweep in it.
+    """
+    folder = folder.resolve()
+    manifest = read_json(folder / SWEEP)
+    if manifest is None:
+        raise ValueError(
+            f"{folder}: expected a sweep (a folder with {SWEEP}), found {_instead(folder)}"
+        )
+    space = load_space(folder / SPACE)
+    trials: tuple[TrialRecord, ...] = ()
+    # Reading would create the journal.
+    if (folder / STUDY).exists():
+        try:
+            study = load_study(folder, manifest["name"])
+        except KeyError:
+            pass  # the process was killed between making the journal and its first line
+        else:
+            trials = tuple(
+                _trial(folder, space, trial)
+                for trial in study.get_trials(deepcopy=False)
+                if trial.state in _STATES
+            )
+    return SweepRecord(
+        name=manifest["name"],
+        folder=folder,
+        space=space,
+        objectives=space.objectives,
+        base_metrics=(read_json(folder / BASE) or {}).get("metrics", {}),
+        trials=trials,
+        status=cast("SweepStatus", manifest["status"]),
+    )
+
+
+def _trial(folder: Path, space: SearchSpace, trial: FrozenTrial) -> TrialRecord:
+    state = _STATES[trial.state]
+    notes: Mapping[str, Any] = trial.user_attrs
+    try:
+        params = flatten(from_optuna(space.distributions, trial.params))
+    except KeyError:
+        params = {}  # proposed at this moment, or the process died while it was
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        params=params,
+        values=tuple(trial.values) if state == "complete" else None,
+        metrics=dict(notes.get("metrics", {})),
+        folder=folder / notes.get("folder", trial_name(trial.number)),
+        reason=notes.get("reason"),
+        seconds=notes.get("seconds"),
+    )
+
+
+def _instead(folder: Path) -> str:
+    if not folder.exists():
+        parent = folder.parent
+        sweeps = sorted(path.parent.name for path in parent.glob(f"*/{SWEEP}"))
+        known = f"; there are {', '.join(sweeps)}" if sweeps else ""
+        return f"no such folder{known}"
+    return "none; name a sweep, or start one with `unlearn sweep FILE`"

@@ -1,0 +1,119 @@
+"""Ray Tune's view of the study: a thin searcher over ask and tell."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from pipeline.config import ConfigError, dump_experiment
+from pipeline.search.distributions import flatten
+from pipeline.search.files import write_json, write_text
+from pipeline.search.outcome import Outcome
+from pipeline.search.places import ERROR, EXPERIMENT, PARAMS, trial_name
+from pipeline.search.study import Proposal, SweepStudy
+
+
+class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
+    """Hands out interrupted trials first, then new ones, up to the study's budget.
+
+    Args:
+        study: source of proposals, keeper of results.
+        folder: the sweep's.
+        max_concurrent: trials at a time.
+        changed: called after a trial began or ended.
+    """
+
+    def __init__(
+        self, study: SweepStudy, folder: Path, max_concurrent: int, changed: Callable[[], None]
+    ) -> None:
+        super().__init__(metric=None, mode=None)
+        self._study = study
+        self._folder = folder
+        self._max_concurrent = max_concurrent
+        self._changed = changed
+        self._numbers: dict[str, int] = {}
+        self._interrupted: deque[Proposal] = deque()
+        for proposal in study.interrupted():
+            # Killed between its last file and the study's last line, it isn't run again.
+            outcome = Outcome.read(folder / trial_name(proposal.number))
+            if outcome is None:
+                self._interrupted.append(proposal)
+            else:
+                study.tell(proposal.number, outcome)
+
+    @property
+    def planned(self) -> int:
+        """Trials still to hand out."""
+        return len(self._interrupted) + self._study.remaining
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial's folder; None while enough are running; FINISHED after the last."""
+        if len(self._numbers) >= self._max_concurrent:
+            return None
+        while self._interrupted or self._study.remaining:
+            proposal = self._interrupted.popleft() if self._interrupted else self._study.ask()
+            folder = self._folder / trial_name(proposal.number)
+            try:
+                self._write(folder, proposal)
+            except ConfigError as error:
+                self._study.tell(proposal.number, Outcome({}, str(error), None))
+                self._changed()
+                continue
+            self._numbers[trial_id] = proposal.number
+            self._changed()
+            return {"folder": str(folder), "issued": time.time()}
+        finished: str = Searcher.FINISHED
+        return finished
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: Mapping[str, Any] | None = None,
+        error: bool = False,  # noqa: FBT001, FBT002 - Ray's signature
+    ) -> None:
+        """Tell the study how a trial ended; one that was only interrupted stays running."""
+        number = self._numbers.pop(trial_id, None)
+        if number is None:
+            return
+        folder = self._folder / trial_name(number)
+        outcome = Outcome.from_result(result) or Outcome.read(folder)
+        if outcome is None and error:
+            outcome = Outcome({}, _last_words(folder), None)
+        if outcome is not None:
+            self._study.tell(number, outcome)
+            self._changed()
+
+    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Nothing: a trial reports once, at its end."""
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:  # noqa: ARG002
+        """The searcher keeps to its own limit."""
+        return True
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study is on disk already."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a resumed sweep opens the study anew."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles searchers to restore them later; we never do, and a study has open files.
+        return {}
+
+    def _write(self, folder: Path, proposal: Proposal) -> None:
+        experiment = self._study.space.fill(proposal.values)
+        write_text(folder / EXPERIMENT, dump_experiment(experiment))
+        write_json(folder / PARAMS, flatten(proposal.values))
+
+
+def _last_words(folder: Path) -> str:
+    try:
+        lines = (folder / ERROR).read_text(encoding="utf-8").strip().splitlines()
+    except FileNotFoundError:
+        lines = []
+    return lines[-1] if lines else "its worker died, and died again when it was run anew"

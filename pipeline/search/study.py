@@ -1,0 +1,200 @@
+"""The durable study: an Optuna journal beside the trials, asked for proposals and told results.
+
+Optuna's own integrations leave a trial RUNNING for ever when a value is NaN, and record one that
+was stopped early as complete. Here NaN and crashes are FAIL and early stops PRUNED: neither is
+ever on the front. Legend: a *number* counts a study's trials from 0.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, assert_never
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from pipeline.config import BudgetConfig, SearchSpace
+from pipeline.search.distributions import from_optuna, to_optuna
+from pipeline.search.outcome import Outcome
+from pipeline.search.places import STUDY, trial_name
+
+_LEAST_STARTUP: Final = 4
+_MOST_STARTUP: Final = 10
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial to run: its number, and a value for each distribution of the space."""
+
+    number: int
+    values: dict[str, Any]
+
+
+class SweepStudy:
+    """A sweep's study; one process at a time may write to it.
+
+    Args:
+        folder: of the sweep; the journal is `study.log` in it, made if it isn't there.
+        space: what is searched; the study bears its name.
+    """
+
+    def __init__(self, folder: Path, space: SearchSpace) -> None:
+        # Relative paths would make the journal's lock a dangling link that nobody ever breaks.
+        journal = (folder / STUDY).resolve()
+        _mend(journal)
+        self.space = space
+        self._distributions = to_optuna(space.distributions)
+        self._storage = JournalStorage(JournalFileBackend(str(journal)))
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._study = optuna.create_study(
+            storage=self._storage,
+            study_name=space.name,
+            directions=list(space.objectives.values()),
+            sampler=RandomSampler(),
+            load_if_exists=True,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self._study.set_metric_names(list(space.objectives))
+
+    @property
+    def remaining(self) -> int:
+        """Trials that the budget has left, apart from those that are running."""
+        asked = sum(t.state != TrialState.WAITING for t in self._study.get_trials(deepcopy=False))
+        return max(0, self.space.budget.trials - asked)
+
+    def ask(self) -> Proposal:
+        """A new trial.
+
+        What is proposed depends on the budget's seed, the trial's number and the results so far,
+        so that a sweep that was interrupted goes on as it would have.
+        """
+        number = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = _sampler(self.space.budget, number)
+        trial = self._study.ask(self._distributions)
+        return self._proposal(trial.number, trial.params)
+
+    def interrupted(self) -> list[Proposal]:
+        """The trials that were running when the sweep was last stopped, lowest number first."""
+        return [
+            self._proposal(trial.number, self._complete(trial))
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        ]
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """End a trial: complete if every objective has a finite value, else failed."""
+        values = outcome.values(self.space.objectives)
+        reason = outcome.reason
+        if reason is None and not all(map(math.isfinite, values)):
+            found = dict(zip(self.space.objectives, values, strict=True))
+            reason = f"expected a finite value for every objective, got {found}"
+        self._note(number, {"metrics": dict(outcome.metrics), "seconds": outcome.seconds})
+        if reason is None:
+            self._study.tell(number, values)
+        else:
+            self._note(number, {"reason": reason})
+            self._study.tell(number, state=TrialState.FAIL)
+
+    def prune(self, number: int, reason: str) -> None:
+        """End a trial that was stopped early; its low-fidelity values are never on the front."""
+        self._note(number, {"reason": reason})
+        self._study.tell(number, state=TrialState.PRUNED)
+
+    def _proposal(self, number: int, params: Mapping[str, Any]) -> Proposal:
+        self._note(number, {"folder": trial_name(number)})
+        return Proposal(number, from_optuna(self.space.distributions, params))
+
+    def _complete(self, frozen: FrozenTrial) -> dict[str, Any]:
+        """The trial's parameters, drawn now where the process died before they were written."""
+        if frozen.params.keys() >= self._distributions.keys():
+            return frozen.params
+        self._study.sampler = _sampler(self.space.budget, frozen.number)
+        trial = Trial(self._study, self._trial_id(frozen.number))
+        return {name: _suggest(trial, name, d) for name, d in self._distributions.items()}
+
+    def _note(self, number: int, attributes: Mapping[str, Any]) -> None:
+        trial_id = self._trial_id(number)
+        known = self._storage.get_trial(trial_id).user_attrs
+        for key, value in attributes.items():
+            if key not in known or known[key] != value:
+                self._storage.set_trial_user_attr(trial_id, key, value)
+
+    def _trial_id(self, number: int) -> int:
+        study_id = self._storage.get_study_id_from_name(self._study.study_name)
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def load_study(folder: Path, name: str) -> optuna.Study:
+    """The study of a sweep's folder, to read only.
+
+    Raises:
+        KeyError: the journal holds no study of that name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = JournalStorage(JournalFileBackend(str((folder / STUDY).resolve())))
+    return optuna.load_study(study_name=name, storage=storage, sampler=RandomSampler())
+
+
+def _sampler(budget: BudgetConfig, number: int) -> BaseSampler:
+    seed = int(np.random.SeedSequence([budget.seed, number]).generate_state(1)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        match budget.sampler:
+            case "tpe":
+                startup = min(max(budget.trials // 3, _LEAST_STARTUP), _MOST_STARTUP)
+                return TPESampler(
+                    n_startup_trials=startup, multivariate=True, constant_liar=True, seed=seed
+                )
+            case "random":
+                return RandomSampler(seed)
+            case "nsga2":
+                # Optuna's own population of 50 would make a small sweep a random search.
+                population = min(max(budget.trials // 4, 2 * _LEAST_STARTUP), 50)
+                return NSGAIISampler(population_size=population, seed=seed)
+            case _:
+                assert_never(budget.sampler)
+
+
+def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+    match distribution:
+        case FloatDistribution():
+            return trial.suggest_float(
+                name, distribution.low, distribution.high, log=distribution.log
+            )
+        case IntDistribution():
+            return trial.suggest_int(
+                name, distribution.low, distribution.high, log=distribution.log
+            )
+        case CategoricalDistribution():
+            return trial.suggest_categorical(name, distribution.choices)
+        case _:
+            raise TypeError(f"expected a float, an int or a choice, got {distribution}")
+
+
+def _mend(journal: Path) -> None:
+    """Undo what a killed writer left: half a line at the journal's end, and its lock.
+
+    The next line would be glued to the half one, and the journal unreadable from there on.
+    """
+    journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
+    if not journal.exists():
+        return
+    with journal.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)

@@ -1,0 +1,206 @@
+"""A sweep from its search space to its last trial, and on from wherever it was stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import ray
+from ray import tune
+from ray.exceptions import RayTaskError
+
+from pipeline import __version__
+from pipeline.config import SearchSpace, dump_space, load_space
+from pipeline.search.cluster import concurrency, largest_node, ray_session
+from pipeline.search.driver import drive_trial, driver_resources
+from pipeline.search.files import read_json, write_json, write_text
+from pipeline.search.live import View
+from pipeline.search.locking import folder_lock
+from pipeline.search.places import PREPARATION, RAY, SPACE, SWEEP, store_root
+from pipeline.search.records import SweepRecord, SweepStatus, read_sweep
+from pipeline.search.searcher import StudySearcher
+from pipeline.search.study import SweepStudy
+
+_RETRIES: Final = 2
+"""How often a trial whose worker died is run anew, from its last checkpoint."""
+
+_LEAST_FREE_BYTES: Final = 500 * 10**6
+_POLL_SECONDS: Final = 0.5
+
+
+def run_sweep(
+    space: SearchSpace,
+    folder: Path,
+    *,
+    resume: bool,
+    view: View,
+    on_change: Callable[[], None] = lambda: None,
+) -> SweepRecord:
+    """Run the trials of a sweep that its budget has left.
+
+    An interruption (Ctrl-C) is no error: the record's status then is `interrupted`, and so it is
+    after any crash that leaves this process alive.
+
+    Args:
+        space: what is searched; a resumed sweep may have another budget and scaling.
+        folder: of the sweep; a new one must not exist, a resumed one must.
+        resume: whether to go on with the sweep in the folder.
+        view: told of every change.
+        on_change: called after every change, in this thread; it should return at once.
+
+    Raises:
+        ValueError: the folder holds a sweep and `resume` is false, or none and it is true, or one
+            of another space; another process runs it; a model, a judge or memory is missing.
+    """
+    folder = folder.resolve()
+    record: SweepRecord | None = None
+    try:
+        _check_disk(folder)
+        if resume:
+            read_sweep(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with folder_lock(folder):
+            if resume:
+                _check_same_space(space, folder)
+            else:
+                _create(space, folder)
+            write_text(folder / SPACE, dump_space(space))
+            _set_status(folder, "running")
+            try:
+                _run(space, folder, view, on_change)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                _set_status(folder, _status(space, folder))
+            record = read_sweep(folder)
+            on_change()
+    finally:
+        view.close(record)
+    return record
+
+
+def _run(space: SearchSpace, folder: Path, view: View, on_change: Callable[[], None]) -> None:
+    view.prepare("starting Ray", 0, 0)
+    with ray_session():
+        concurrent = concurrency(space.scaling, space.budget.max_concurrent)
+        _prepare(space, folder, view, concurrent)
+
+        def changed() -> None:
+            view.show(read_sweep(folder), concurrent)
+            on_change()
+
+        searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
+        changed()
+        if searcher.planned:
+            _tune(space, folder, searcher, concurrent)
+    shutil.rmtree(folder / RAY, ignore_errors=True)
+
+
+def _tune(space: SearchSpace, folder: Path, searcher: StudySearcher, concurrent: int) -> None:
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(concurrent)
+    constants = {"store": str(store_root()), "scratch": str(folder / RAY / "train")}
+    tune.Tuner(
+        tune.with_resources(drive_trial, driver_resources(space.scaling)),
+        param_space=constants,
+        tune_config=tune.TuneConfig(
+            search_alg=searcher, num_samples=searcher.planned, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(
+            name=f"session-{time.time_ns()}",
+            storage_path=str(folder / RAY),
+            failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            verbose=0,
+        ),
+    ).fit()
+
+
+def _prepare(space: SearchSpace, folder: Path, view: View, concurrent: int) -> None:
+    """Do what trials share, on as many cores as they will have together."""
+    scaling = space.scaling
+    cores = min(concurrent * scaling.workers * scaling.cpus_per_worker, int(largest_node("CPU")))
+    task = ray.remote(
+        num_cpus=cores, num_gpus=min(scaling.gpus_per_worker, largest_node("GPU")), max_retries=1
+    )(_prepare_remotely)
+    pending = [task.remote(space, folder, store_root(), cores)]
+    (folder / PREPARATION).unlink(missing_ok=True)
+    done: list[ray.ObjectRef] = []
+    while not done:
+        done, _ = ray.wait(pending, timeout=_POLL_SECONDS)
+        progress = read_json(folder / PREPARATION) or {"part": "loading", "done": 0, "total": 0}
+        view.prepare(**progress)
+    try:
+        ray.get(done)
+    except RayTaskError as error:
+        if isinstance(error.cause, ValueError):
+            raise error.cause from None
+        raise
+    (folder / PREPARATION).unlink(missing_ok=True)
+
+
+def _prepare_remotely(space: SearchSpace, folder: Path, store: Path, threads: int) -> None:
+    import torch
+
+    from pipeline.diffusion import Store
+    from pipeline.search.preparation import prepare
+
+    torch.set_num_threads(threads)
+    prepare(space, folder, Store(store))
+
+
+def _create(space: SearchSpace, folder: Path) -> None:
+    if (folder / SWEEP).exists():
+        raise ValueError(
+            f"{folder}: expected no sweep of this name yet, found one; go on with it by "
+            f"`unlearn resume {folder.name}`, or choose another name with --name"
+        )
+    write_json(
+        folder / SWEEP,
+        {
+            "name": space.name,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "version": __version__,
+            "base": None,
+            "status": "running",
+        },
+    )
+
+
+def _check_same_space(space: SearchSpace, folder: Path) -> None:
+    known = load_space(folder / SPACE)
+    changed = [
+        section
+        for section in sorted(known.tree.keys() | space.tree.keys())
+        if section not in {"budget", "scaling"}
+        and known.tree.get(section) != space.tree.get(section)
+    ]
+    if changed:
+        raise ValueError(
+            f"{folder}: expected the search space that the sweep began with, got another "
+            f"{', '.join(changed)}; only budget and scaling may change: start a new sweep with "
+            "--name for the rest"
+        )
+
+
+def _status(space: SearchSpace, folder: Path) -> SweepStatus:
+    trials = read_sweep(folder).trials
+    ended = sum(trial.state != "running" for trial in trials)
+    return "finished" if ended == len(trials) >= space.budget.trials else "interrupted"
+
+
+def _set_status(folder: Path, status: SweepStatus) -> None:
+    write_json(folder / SWEEP, {**(read_json(folder / SWEEP) or {}), "status": status})
+
+
+def _check_disk(folder: Path) -> None:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < _LEAST_FREE_BYTES:
+        raise ValueError(
+            f"{existing}: expected at least {_LEAST_FREE_BYTES / 1e6:.0f} MB free for checkpoints "
+            f"and pictures, found {free / 1e6:.0f} MB; "
+            "make room, or set UNLEARN_HOME to a larger disk"
+        )

@@ -1,0 +1,141 @@
+"""Choosing what to promote: the front's member that meets every constraint, with most to spare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.config import Objective
+from pipeline.search.records import SweepRecord, TrialRecord
+from pipeline.tracking.table import table_of
+
+_MISSES_SHOWN: Final = 3
+
+
+@dataclass(frozen=True)
+class Miss:
+    """A member of the front that does not qualify.
+
+    Attributes:
+        trial: its number.
+        margin: its smallest normalised margin, below 0 (or minus infinity: not measured).
+        lacking: metric -> (value, wanted) for each constraint that it does not meet.
+    """
+
+    trial: int
+    margin: float
+    lacking: Mapping[str, tuple[float, float]]
+
+    def __str__(self) -> str:
+        parts = [
+            f"{name} {value:.4f} < {wanted:g}" for name, (value, wanted) in self.lacking.items()
+        ]
+        return f"trial {self.trial}: {', '.join(parts)}"
+
+
+class NothingQualifiesError(ValueError):
+    """No member of the front meets all constraints.
+
+    Attributes:
+        misses: the front's members, nearest first.
+    """
+
+    def __init__(self, sweep: str, constraints: Mapping[str, float], misses: list[Miss]) -> None:
+        self.misses = tuple(misses)
+        wanted = ", ".join(f"{name} >= {value:g}" for name, value in constraints.items())
+        if misses:
+            nearest = "; ".join(str(miss) for miss in misses[:_MISSES_SHOWN])
+            remedy = f"nearest misses: {nearest}; lower a bound, or resume with more trials"
+        else:
+            remedy = "the front is empty: no trial is complete; resume the sweep"
+        super().__init__(f"{sweep}: expected a trial on the front with {wanted}; {remedy}")
+
+
+def choose(record: SweepRecord, constraints: Mapping[str, float]) -> TrialRecord:
+    """The member of the front that meets every lower bound with the most to spare.
+
+    A margin is how far a metric lies above its bound, in units of the room there is above it
+    (1 - bound for shares below one; 1 otherwise), so that 0.97 for 0.95 counts as much as 0.6 for
+    0. Of the members that qualify the one with the largest *smallest* margin is taken, of equal
+    ones the lowest trial number. Without constraints each objective counts as one, whose bound is
+    the worst value on the front and whose room is the front's extent.
+
+    Args:
+        record: a sweep.
+        constraints: least value by name of a metric of the report.
+
+    Raises:
+        NothingQualifiesError: no member of the front meets all of them.
+        ValueError: a constraint names no metric, or its bound is no finite number.
+    """
+    front = front_of(record)
+    _check(constraints, front)
+    if not constraints:
+        if not front:
+            raise NothingQualifiesError(record.name, {}, [])
+        balances = _balances(front, record.objectives)
+        return min(front, key=lambda trial: (-balances[trial.number], trial.number))
+    margins = {trial.number: _margin(trial.metrics, constraints) for trial in front}
+    qualified = [trial for trial in front if not lacking(trial.metrics, constraints)]
+    if qualified:
+        return min(qualified, key=lambda trial: (-margins[trial.number], trial.number))
+    misses = [
+        Miss(trial.number, margins[trial.number], lacking(trial.metrics, constraints))
+        for trial in sorted(front, key=lambda trial: (-margins[trial.number], trial.number))
+    ]
+    raise NothingQualifiesError(record.name, constraints, misses)
+
+
+def front_of(record: SweepRecord) -> list[TrialRecord]:
+    """The trials that no other one dominates, by number."""
+    members = table_of(record).front
+    return [trial for trial in record.trials if trial.number in members]
+
+
+def lacking(
+    metrics: Mapping[str, float], constraints: Mapping[str, float]
+) -> dict[str, tuple[float, float]]:
+    """Metric -> (value, wanted) for each constraint that is not met; NaN if it was not measured."""
+    return {
+        name: (metrics.get(name, math.nan), bound)
+        for name, bound in constraints.items()
+        # Written so that NaN does not pass.
+        if not metrics.get(name, math.nan) >= bound
+    }
+
+
+def _margin(metrics: Mapping[str, float], constraints: Mapping[str, float]) -> float:
+    margins = [
+        (metrics.get(name, -math.inf) - bound) / (1 - bound if bound < 1 else 1)
+        for name, bound in constraints.items()
+    ]
+    return min(-math.inf if math.isnan(margin) else margin for margin in margins)
+
+
+def _balances(front: list[TrialRecord], objectives: Mapping[str, Objective]) -> dict[int, float]:
+    """Smallest share of the front's extent that a member gains, over the objectives."""
+    columns = list(zip(*(trial.values or () for trial in front), strict=True))
+    balances = {}
+    for trial in front:
+        shares = []
+        for value, column, direction in zip(
+            trial.values or (), columns, objectives.values(), strict=True
+        ):
+            extent = max(column) - min(column)
+            gained = value - min(column) if direction == "maximize" else max(column) - value
+            shares.append(gained / extent if extent > 0 else 1.0)
+        balances[trial.number] = min(shares)
+    return balances
+
+
+def _check(constraints: Mapping[str, float], front: list[TrialRecord]) -> None:
+    known = sorted({name for trial in front for name in trial.metrics})
+    for name, bound in constraints.items():
+        if known and name not in known:
+            raise ValueError(
+                f"{name}: expected a metric of the report ({', '.join(known)}); name one of them"
+            )
+        if not math.isfinite(bound):
+            raise ValueError(f"{name}: expected a finite bound, got {bound}; give a number")

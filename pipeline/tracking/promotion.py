@@ -1,0 +1,314 @@
+"""Promotion: a chosen trial, judged once more by other eyes, becomes a version in the registry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.config import Experiment, load_space
+from pipeline.diffusion.load import load_model
+from pipeline.diffusion.sampling import Progress
+from pipeline.diffusion.store import Store
+from pipeline.diffusion.weights import apply_weights, save_pipeline
+from pipeline.evaluation.judge import Evaluation, evaluate
+from pipeline.evaluation.locate import judge_folder
+from pipeline.evaluation.report import Report
+from pipeline.prompts import build_prompt_set
+from pipeline.search.files import write_json
+from pipeline.search.places import EXPERIMENT, GALLERY, REPORT, WEIGHTS, store_root, trial_name
+from pipeline.search.records import SweepRecord, TrialRecord
+from pipeline.tracking.choose import choose, lacking
+from pipeline.tracking.connection import connect
+from pipeline.tracking.ledger import Ledger, Sent
+from pipeline.tracking.manifest import MANIFEST, file_hashes, versions
+from pipeline.tracking.mirror import LEDGER, Mirror
+from pipeline.tracking.registry import Registered, register
+from pipeline.tracking.trial_run import log_image_once, log_metrics
+from pipeline.tracking.uri import tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_FRESH_SEED: Final = 500_000_009  # further from any seed of the search than its repeats reach
+_TIMEOUT: Final = 60  # seconds: somebody waits, and uploads are large
+_RETRIES: Final = 2
+
+
+@dataclass(frozen=True)
+class SecondJudgement:
+    """How a promotion is judged: by other eyes, on pictures that no search has seen.
+
+    Attributes:
+        classifier: folder of the second classifier; if None, the embedded one where the
+            experiment uses the embedded classifier.
+        seed: of its pictures; far from the search's seeds if None.
+        repeats: pictures of each prompt.
+    """
+
+    classifier: Path | None = None
+    seed: int | None = None
+    repeats: int = 4
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What was promoted.
+
+    Attributes:
+        trial: its number.
+        folder: the complete diffusers folder, with manifest, report and gallery.
+        report: the second judgement.
+        registered: name, version and the version that was champion before.
+        run: MLflow's id of the trial's run.
+        uri: of the tracking server.
+    """
+
+    trial: int
+    folder: Path
+    report: Report
+    registered: Registered
+    run: str
+    uri: str
+
+
+class NotConfirmedError(ValueError):
+    """The second judgement does not confirm what the search measured.
+
+    Attributes:
+        report: the second judgement.
+    """
+
+    def __init__(
+        self, trial: int, failed: Mapping[str, tuple[float, float]], report: Report
+    ) -> None:
+        self.report = report
+        parts = [f"{name} {value:.4f} < {wanted:g}" for name, (value, wanted) in failed.items()]
+        super().__init__(
+            f"trial {trial}: expected the second judge to confirm it, got {', '.join(parts)} on "
+            f"{report.images.forget + report.images.retain} fresh pictures; name another trial "
+            "with --trial, or lower a bound"
+        )
+
+
+def promote(
+    record: SweepRecord,
+    constraints: Mapping[str, float],
+    *,
+    trial: int | None = None,
+    uri: str | None = None,
+    judgement: SecondJudgement | None = None,
+    progress: Progress | None = None,
+) -> Promotion:
+    """Judge a trial once more and register it as the champion of its sweep.
+
+    The folder that is registered is the one that is judged: it is written first, loaded again,
+    and thrown away if the second judgement does not confirm it.
+
+    Args:
+        record: a sweep.
+        constraints: least value by metric; must hold in the search's judgement and in the second.
+        trial: which one; the one that `choose` takes if None.
+        uri: MLflow's tracking URI; as for `Mirror` if None.
+        judgement: how the second judgement is made; its defaults if None.
+        progress: told how many pictures are done.
+
+    Raises:
+        NothingQualifiesError: no member of the front meets the constraints.
+        NotConfirmedError: the second judgement does not.
+        ValueError: there is no such complete trial, it fails a constraint, its files are missing,
+            there is no second classifier, or MLflow can't be reached.
+    """
+    chosen = choose(record, constraints) if trial is None else _named(record, trial, constraints)
+    address = tracking_uri() if uri is None else uri
+    experiment = load_space(chosen.folder / EXPERIMENT).fixed()
+    judgement = judgement or SecondJudgement()
+    folder = record.folder / "promoted" / Path(trial_name(chosen.number)).name
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        judged, lineage = _judged_folder(experiment, chosen, partial, judgement, progress)
+        failed = lacking(judged.report.metrics, constraints)
+        if failed:
+            raise NotConfirmedError(chosen.number, failed, judged.report)
+        judged.report.save(partial / REPORT)
+        judged.draw_gallery(partial / GALLERY, experiment.evaluation.gallery)
+        _write_manifest(partial, record, chosen, experiment, constraints, lineage)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return _publish(record, chosen, folder, judged.report, address)
+
+
+def _named(record: SweepRecord, number: int, constraints: Mapping[str, float]) -> TrialRecord:
+    found = next((trial for trial in record.trials if trial.number == number), None)
+    if found is None or found.state != "complete":
+        complete = [str(trial.number) for trial in record.trials if trial.state == "complete"]
+        state = "no such trial" if found is None else f"a {found.state} one"
+        raise ValueError(
+            f"trial {number}: expected a complete trial of {record.name} "
+            f"({', '.join(complete) or 'there is none yet'}), got {state}"
+        )
+    failed = lacking(found.metrics, constraints)
+    if failed:
+        parts = [f"{name} {value:.4f} < {wanted:g}" for name, (value, wanted) in failed.items()]
+        raise ValueError(
+            f"trial {number}: expected it to meet every bound, got {', '.join(parts)}; "
+            "name another trial, or lower a bound"
+        )
+    return found
+
+
+def _second_classifier(experiment: Experiment) -> Path:
+    name = experiment.evaluation.classifier
+    found = judge_folder("second-classifier", name)
+    if found == judge_folder("classifier", name):
+        raise ValueError(
+            f"{name}: expected a second classifier that no search has used, got the search's own; "
+            "give the folder of another one"
+        )
+    return found
+
+
+def _judged_folder(
+    experiment: Experiment,
+    trial: TrialRecord,
+    folder: Path,
+    judgement: SecondJudgement,
+    progress: Progress | None,
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Write the trial's model as a complete folder and judge what was written."""
+    weights = trial.folder / WEIGHTS
+    if not weights.is_file():
+        raise ValueError(f"{weights}: expected the trial's weights, found none; resume the sweep")
+    classifier = judgement.classifier or _second_classifier(experiment)
+    seed = experiment.evaluation.seed + _FRESH_SEED if judgement.seed is None else judgement.seed
+    base = load_model(experiment.model.base, experiment.model.revision)
+    save_pipeline(apply_weights(base, weights), folder)
+    model = load_model(folder)
+    evaluation = evaluate(
+        model,
+        build_prompt_set(experiment.concept, experiment.prompts),
+        experiment,
+        Store(store_root()),
+        classifier=classifier,
+        clip=judge_folder("clip", experiment.evaluation.clip),
+        base=base,
+        seed=seed,
+        repeats=judgement.repeats,
+        progress=progress,
+    )
+    return evaluation, {"base": base.fingerprint, "model": model.fingerprint}
+
+
+def _write_manifest(
+    folder: Path,
+    record: SweepRecord,
+    trial: TrialRecord,
+    experiment: Experiment,
+    constraints: Mapping[str, float],
+    lineage: Mapping[str, Any],
+) -> None:
+    write_json(
+        folder / MANIFEST,
+        {
+            "sweep": record.name,
+            "trial": trial.number,
+            "params": trial.params,
+            "searched": {"metrics": trial.metrics},
+            "constraints": dict(constraints),
+            "base": {
+                "name": experiment.model.base,
+                "revision": experiment.model.revision,
+                "fingerprint": lineage["base"],
+            },
+            "model": lineage["model"],
+            "experiment": experiment.model_dump(mode="json"),
+            "versions": versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "files": file_hashes(folder),
+        },
+    )
+
+
+def _publish(
+    record: SweepRecord, trial: TrialRecord, folder: Path, report: Report, uri: str
+) -> Promotion:
+    """Upload the folder under the trial's run and register it."""
+    from mlflow.exceptions import MlflowException
+
+    backlog = Mirror(record.folder, uri).sync_once()
+    sent = Ledger.load(record.folder / LEDGER, uri).trials.get(trial.number)
+    if sent is None or trial.number in backlog.trials:
+        raise ValueError(
+            f"{uri}: expected MLflow to take trial {trial.number}, got: {backlog.reason}; the "
+            f"judged folder stays in {folder}: promote again when MLflow answers"
+        )
+    client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
+    try:
+        registered = _register(client, record, trial, folder, report, sent)
+    except (MlflowException, OSError) as error:
+        raise ValueError(
+            f"{uri}: expected MLflow to register the model, got: {error}; the judged folder "
+            f"stays in {folder}: promote again when MLflow answers"
+        ) from error
+    return Promotion(trial.number, folder, report, registered, sent.run, uri)
+
+
+def _register(
+    client: MlflowClient,
+    record: SweepRecord,
+    trial: TrialRecord,
+    folder: Path,
+    report: Report,
+    sent: Sent,
+) -> Registered:
+    # A place of its own for every promotion: an earlier version's files must not change.
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    place = f"promoted/{moment}"
+    client.log_artifacts(sent.run, str(folder), place)
+    confirmed = {f"promotion/{name}": value for name, value in report.metrics.items()}
+    log_metrics(client, sent.run, sent.start, confirmed, 0)
+    if (folder / GALLERY).is_file():
+        log_image_once(client, sent.run, folder / GALLERY, f"promoted {moment}", 0)
+    tags = {
+        "sweep": record.name,
+        "trial": str(trial.number),
+        "concept": ", ".join(report.concept.forget),
+        "base": report.base,
+        "model": report.model,
+        **{name: f"{report.metrics[name]:.6g}" for name in ("ua", "ira", "cra", "alignment")},
+    }
+    registered = register(
+        client,
+        record.name,
+        f"runs:/{sent.run}/{place}",
+        sent.run,
+        tags=tags,
+        description=_description(record, trial, report),
+    )
+    client.set_tag(sent.run, "promoted", f"{registered.name} version {registered.version}")
+    return registered
+
+
+def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str:
+    rows = [
+        f"| {name} | {report.metrics[name]:.4f} | {report.base_metrics[name]:.4f} |"
+        for name in ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment")
+    ]
+    pictures = report.images.forget + report.images.retain
+    return "\n".join(
+        [
+            f"**{', '.join(report.concept.forget)}** erased: trial {trial.number} of sweep",
+            f"`{record.name}`, judged by `{report.judge.classifier.name}` on {pictures} fresh",
+            "pictures.",
+            "",
+            "| metric | this model | base |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )

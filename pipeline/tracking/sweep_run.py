@@ -1,0 +1,201 @@
+"""A sweep's own run in MLflow: the front, the table of trials, the hypervolume, what was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pipeline
+from pipeline.search.files import read_json
+from pipeline.search.places import BASE as BASE_METRICS
+from pipeline.search.places import PROMPTS, SPACE, SWEEP
+from pipeline.search.records import SweepRecord
+from pipeline.tracking.figures import (
+    hypervolume_page,
+    hypervolume_picture,
+    pareto_page,
+    pareto_picture,
+    write_page,
+)
+from pipeline.tracking.ledger import Ledger
+from pipeline.tracking.table import Table
+from pipeline.tracking.trial_run import Destination, log_metrics
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+BASE: Final = "base/"
+"""Prefix of the base model's metrics in MLflow."""
+
+_STATUS: Final = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED"}
+_FILES: Final = (SPACE, PROMPTS, BASE_METRICS)
+
+
+def sweep_tags(record: SweepRecord) -> dict[str, str]:
+    """What all runs of a sweep carry; `sweep_id` tells sweeps of the same name apart."""
+    facts = _facts(record.folder)
+    concept = _section(record, "concept").get("forget", [])
+    forgotten = concept if isinstance(concept, list | tuple) else [concept]
+    return {
+        "sweep": record.name,
+        "sweep_id": f"{record.name}/{facts.get('created', '')}",
+        "concept": ", ".join(str(value) for value in forgotten),
+        "base": str(_section(record, "model").get("base", "fashion-canvas")),
+    }
+
+
+def sweep_run(client: MlflowClient, experiment: str, record: SweepRecord) -> Any:
+    """The sweep's run: found by its tags, or made."""
+    tags = sweep_tags(record)
+    # Names and times have no quotes in them.
+    wanted = f"tags.kind = 'sweep' AND tags.sweep_id = '{tags['sweep_id']}'"
+    found = client.search_runs([experiment], wanted, order_by=["attributes.start_time ASC"])
+    if not found:
+        return _new_sweep_run(client, experiment, record, tags)
+    first, *doubles = found
+    for double in doubles:
+        client.delete_run(double.info.run_id)
+    return first
+
+
+def trial_runs(client: MlflowClient, experiment: str, parent: str) -> dict[int, Any]:
+    """The runs of a sweep's trials by number, however many.
+
+    A slow server may have made a run after the mirror stopped waiting for it and made another:
+    of runs of the same trial the first one stays.
+    """
+    runs: dict[int, Any] = {}
+    token: str | None = None
+    while token != "":
+        page = client.search_runs(
+            [experiment],
+            f"tags.`mlflow.parentRunId` = '{parent}' AND tags.kind = 'trial'",
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        for run in page:
+            number = int(run.data.tags["trial"])
+            if number in runs:
+                client.delete_run(run.info.run_id)
+            else:
+                runs[number] = run
+        token = page.token or ""
+    return runs
+
+
+def _new_sweep_run(
+    client: MlflowClient, experiment: str, record: SweepRecord, tags: Mapping[str, str]
+) -> Any:
+    facts = _facts(record.folder)
+    all_tags = {
+        **tags,
+        "kind": "sweep",
+        "objectives": json.dumps(record.objectives),
+        "version": str(facts.get("version", pipeline.__version__)),
+    }
+    return client.create_run(
+        experiment, start_time=_created(facts), run_name=record.name, tags=all_tags
+    )
+
+
+def summary_digest(record: SweepRecord, table: Table) -> str:
+    """Changes when the summary does."""
+    return hashlib.sha256(f"{record.status}\n{table.to_json()}".encode()).hexdigest()
+
+
+def send_hypervolume(to: Destination, ledger: Ledger, table: Table) -> None:
+    """Log the hypervolume at each trial up to the first one that is still running.
+
+    A trial that ends after a later one changes the values from its number on; those behind a
+    running trial therefore wait, and what MLflow has is never revised.
+    """
+    history = table.hypervolume()
+    last = ledger.hypervolume
+    for row in table.rows:
+        if row.state == "running":
+            break
+        if row.trial > ledger.hypervolume and row.trial in history:
+            value = {"hypervolume": history[row.trial]}
+            log_metrics(to.client, to.parent, ledger.start, value, row.trial)
+        last = max(last, row.trial)
+    ledger.hypervolume = last
+
+
+def send_summary(to: Destination, ledger: Ledger, record: SweepRecord, table: Table) -> None:
+    """Send figures, table, base metrics, description and status."""
+    base = {BASE + name: value for name, value in table.base.items()}
+    log_metrics(to.client, to.parent, ledger.start, base, 0)
+    with tempfile.TemporaryDirectory(prefix="unlearn-") as name:
+        folder = Path(name)
+        (folder / "trials.json").write_text(table.to_json())
+        write_page(pareto_page(table), folder / "pareto.html")
+        pareto_picture(table, folder / "pareto.png")
+        write_page(hypervolume_page(table), folder / "hypervolume.html")
+        hypervolume_picture(table, folder / "hypervolume.png")
+        for file in _FILES:
+            if (record.folder / file).is_file():
+                shutil.copyfile(record.folder / file, folder / file)
+        to.client.log_artifacts(to.parent, str(folder))
+    to.client.set_tag(to.parent, "mlflow.note.content", _description(table))
+    to.client.set_tag(to.parent, "status", record.status)
+    # Only known once the base model was loaded, after the sweep's run was made.
+    fingerprint = _facts(record.folder).get("base")
+    if fingerprint:
+        to.client.set_tag(to.parent, "base_fingerprint", str(fingerprint))
+    status = _STATUS.get(record.status, "RUNNING")
+    if status == "RUNNING":
+        to.client.update_run(to.parent, status=status)
+    else:
+        to.client.set_terminated(to.parent, status)
+
+
+def _description(table: Table) -> str:
+    """The front as a Markdown table."""
+    names = list(table.objectives)
+    ways = ", ".join(f"{name}: {way}" for name, way in table.objectives.items())
+    lines = [
+        f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways}).",
+        "Open `pareto.html` among the artifacts to explore it.",
+        "",
+        "| trial | " + " | ".join(names) + " |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    members = [row for row in table.rows if row.trial in table.front]
+    shown = [
+        (str(row.trial), row.values or ())
+        for row in sorted(members, key=lambda row: row.values or ())
+    ]
+    if all(name in table.base for name in names):
+        shown.append(("base", tuple(table.base[name] for name in names)))
+    lines += [
+        f"| {who} | " + " | ".join(f"{value:.4f}" for value in values) + " |"
+        for who, values in shown
+    ]
+    return "\n".join(lines)
+
+
+def _section(record: SweepRecord, name: str) -> Mapping[str, Any]:
+    section = record.space.tree.get(name, {})
+    return section if isinstance(section, Mapping) else {}
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    return read_json(folder / SWEEP) or {}
+
+
+def _created(facts: Mapping[str, Any]) -> int:
+    """When the sweep was made, milliseconds since 1970."""
+    created = facts.get("created")
+    try:
+        if isinstance(created, int | float):
+            return int(created * 1000)
+        return int(datetime.fromisoformat(str(created)).timestamp() * 1000)
+    except ValueError:
+        return int(time.time() * 1000)

@@ -1,0 +1,7 @@
+"""How a concept is unlearned: objectives, update rules, the trainer and its checkpoints."""
+
+from pipeline.unlearning.step import DivergedError
+from pipeline.unlearning.trainer import train
+from pipeline.unlearning.training_set import prepare_training_set
+
+__all__ = ["DivergedError", "prepare_training_set", "train"]

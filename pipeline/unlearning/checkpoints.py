@@ -1,0 +1,127 @@
+"""Checkpoints of a training: safetensors with a manifest, published whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+_KEPT = 2
+_STATE = "state.safetensors"
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a checkpoint belongs to; a training resumes only from one of its own story.
+
+    Attributes:
+        base: fingerprint of the base model.
+        data: identity of the training set.
+        config: SHA-256 of everything in the experiment that decides the weights.
+    """
+
+    base: str
+    data: str
+    config: str
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    parameters: Mapping[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    story: Story,
+) -> Path:
+    """Write parameters and optimiser state after `step` steps, in float32; keep the last two.
+
+    A checkpoint is written into a folder of another name and renamed when it is complete.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in parameters.items():
+        tensors[f"weights/{name}"] = parameter
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"optimizer/{key}/{name}"] = value
+    partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    save_file(plain, partial / _STATE)
+    manifest = {"step": step, "sha256": _sha256(partial / _STATE), **asdict(story)}
+    (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    final = folder / f"step-{step:06d}"
+    if final.exists():
+        shutil.rmtree(final)
+    partial.rename(final)
+    _drop_old(folder)
+    return final
+
+
+def restore_checkpoint(
+    folder: Path,
+    parameters: Mapping[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    story: Story,
+) -> int:
+    """Load the newest whole checkpoint of this story.
+
+    Damaged checkpoints and those of another story are passed over.
+
+    Returns:
+        Steps done; 0 if there is nothing to resume from.
+    """
+    for candidate in sorted(folder.glob("step-*"), reverse=True):
+        manifest = _manifest(candidate)
+        if manifest is None or {key: manifest.get(key) for key in asdict(story)} != asdict(story):
+            continue
+        tensors = load_file(candidate / _STATE)
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(tensors[f"weights/{name}"])
+                suffix = f"/{name}"
+                optimizer.state[parameter] = {
+                    key.removeprefix("optimizer/").removesuffix(suffix): _like(value, parameter)
+                    for key, value in tensors.items()
+                    if key.startswith("optimizer/") and key.endswith(suffix)
+                }
+        return int(manifest["step"])
+    return 0
+
+
+def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
+    """Optimiser state on the parameter's device and in its memory format, as it was in training.
+
+    Sums over another layout round differently, and a resumed run would drift from an
+    uninterrupted one.
+    """
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter).copy_(value)
+
+
+def _manifest(candidate: Path) -> dict[str, str | int] | None:
+    try:
+        manifest: dict[str, str | int] = json.loads((candidate / _MANIFEST).read_text())
+        whole = manifest["sha256"] == _sha256(candidate / _STATE)
+    except (OSError, ValueError, KeyError):
+        return None
+    return manifest if whole else None
+
+
+def _drop_old(folder: Path) -> None:
+    for old in sorted(folder.glob("step-*"))[:-_KEPT]:
+        shutil.rmtree(old)
+    for leftover in folder.glob(".partial-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

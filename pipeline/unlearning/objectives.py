@@ -1,0 +1,92 @@
+"""Forget and retain losses; all are descended, each returns one value a sample, (B,).
+
+Legend: B samples, C H W latents, L tokens, D width of a token's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+import torch
+from torch import Tensor
+
+from pipeline.config import LossesConfig
+from pipeline.diffusion.model import DiffusionModel
+from pipeline.unlearning.batches import Batch
+
+Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(noisy latents, timesteps, states) -> prediction (B, C, H, W)."""
+
+
+@dataclass(frozen=True)
+class Predictors:
+    """The U-Net that learns to forget, and the frozen base it started from."""
+
+    student: Predict
+    base: Predict
+
+
+def forget_loss(
+    model: DiffusionModel, predictors: Predictors, batch: Batch, losses: LossesConfig
+) -> Tensor:
+    """The forget loss of each sample: (B,)."""
+    match losses.forget:
+        case "ascent":
+            return -denoising_loss(model, predictors.student, batch)
+        case "anchor":
+            return anchor_loss(model, predictors, batch, losses.negative_guidance)
+        case _:
+            assert_never(losses.forget)
+
+
+def retain_loss(
+    model: DiffusionModel, predictors: Predictors, batch: Batch, losses: LossesConfig
+) -> Tensor:
+    """The retain loss of each sample: (B,)."""
+    match losses.retain:
+        case "denoise":
+            return denoising_loss(model, predictors.student, batch)
+        case "distill":
+            return distillation_loss(model, predictors, batch)
+        case _:
+            assert_never(losses.retain)
+
+
+def denoising_loss(model: DiffusionModel, student: Predict, batch: Batch) -> Tensor:
+    """|prediction - target|^2, averaged over a sample's elements: (B,)."""
+    noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
+    target = model.target(batch.latents, batch.noise, batch.timesteps)
+    return _distance(student(noisy, batch.timesteps, batch.states), target)
+
+
+def distillation_loss(model: DiffusionModel, predictors: Predictors, batch: Batch) -> Tensor:
+    """|prediction - the base's prediction of the same prompt|^2: (B,)."""
+    noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
+    with torch.no_grad():
+        target = predictors.base(noisy, batch.timesteps, batch.states)
+    return _distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+
+
+def anchor_loss(
+    model: DiffusionModel, predictors: Predictors, batch: Batch, negative_guidance: float
+) -> Tensor:
+    """|prediction of the forget prompt - the base's of its anchor, pushed off the concept|^2: (B,).
+
+    The anchor is concept ablation's (Kumari et al. 2023, arXiv 2303.13516); with negative guidance
+    g the target is base(anchor) - g (base(concept) - base(anchor)), as in ESD (Gandikota et al.
+    2023, arXiv 2303.07345) with the anchor for its empty prompt.
+    """
+    assert batch.anchor_states is not None  # noqa: S101  (forget pools always have anchors)
+    noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
+    with torch.no_grad():
+        target = predictors.base(noisy, batch.timesteps, batch.anchor_states)
+        if negative_guidance > 0:
+            concept = predictors.base(noisy, batch.timesteps, batch.states)
+            target = target - negative_guidance * (concept - target)
+    return _distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+
+
+def _distance(predicted: Tensor, target: Tensor) -> Tensor:
+    return (predicted - target).pow(2).flatten(1).mean(1)

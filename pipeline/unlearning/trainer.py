@@ -1,0 +1,112 @@
+"""Training: steps, telemetry, checkpoints, resume. Knows neither Ray nor MLflow."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pipeline.config import Experiment
+from pipeline.diffusion.model import DiffusionModel, predict
+from pipeline.diffusion.parameters import trainable
+from pipeline.diffusion.weights import save_weights
+from pipeline.unlearning.batches import TrainingSet, draw_batches
+from pipeline.unlearning.checkpoints import Story, restore_checkpoint, save_checkpoint
+from pipeline.unlearning.objectives import Predictors
+from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
+from pipeline.unlearning.workers import ALONE, Workers
+
+WEIGHTS = "weights.safetensors"
+
+
+def train(
+    model: DiffusionModel,
+    experiment: Experiment,
+    data: TrainingSet,
+    folder: Path,
+    report: Callable[[StepRecord], None] = lambda _: None,
+    workers: Workers = ALONE,
+) -> Path:
+    """Unlearn on a copy of the model's U-Net, going on from the folder's newest checkpoint.
+
+    A run that was killed and started again ends with the same bits as an uninterrupted one.
+
+    Args:
+        model: the base; it stays as it is and is the frozen reference of `anchor` and `distill`.
+        experiment: what to do.
+        data: pools of the concept and of what is kept.
+        folder: gets `telemetry.jsonl`, `checkpoints/` and at the end `weights.safetensors`.
+        report: told about every watched step, by the leading worker only.
+        workers: this worker and how many train together.
+
+    Returns:
+        Path of the changed weights.
+
+    Raises:
+        DivergedError: a loss or a gradient became NaN or infinite.
+    """
+    weights, checkpoints = folder / WEIGHTS, folder / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    unet = copy.deepcopy(model.unet)
+    parameters = trainable(unet, experiment.model.train)
+    stepper = _stepper(model, experiment, unet, parameters, workers)
+    story = Story(model.fingerprint, data.identity, _config_hash(experiment))
+    done = restore_checkpoint(checkpoints, parameters, stepper.optimizer, story)
+    save = partial(save_checkpoint, checkpoints)
+    telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
+    update = experiment.update
+    timesteps = model.noise_scheduler.config.num_train_timesteps
+    workers.wait()
+    while done < update.steps:
+        forget, retain = draw_batches(data, update, experiment.seed, done, timesteps)
+        done += 1
+        watch = done % update.telemetry_every == 0 or done in (1, update.steps)
+        record = stepper.step(done, forget, retain, watch=watch)
+        if telemetry is None:
+            continue
+        if record is not None:
+            telemetry.append(record)
+        if done % update.checkpoint_every == 0 or done == update.steps:
+            save(done, parameters, stepper.optimizer, story)
+        if record is not None:
+            report(record)
+    if workers.leads:
+        save_weights(parameters, weights, model.dtype, {**asdict(story), "steps": str(done)})
+    workers.wait()
+    return weights
+
+
+def _stepper(
+    model: DiffusionModel,
+    experiment: Experiment,
+    unet: nn.Module,
+    parameters: dict[str, nn.Parameter],
+    workers: Workers,
+) -> Stepper:
+    update = experiment.update
+    precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
+    predictors = Predictors(
+        student=partial(predict, workers.wrap(unet), precision=precision),
+        base=partial(predict, model.unet, precision=precision),
+    )
+    optimizer = torch.optim.AdamW(
+        parameters.values(), lr=update.learning_rate, weight_decay=update.weight_decay
+    )
+    return Stepper(
+        model, predictors, list(parameters.values()), optimizer, experiment.losses, update, workers
+    )
+
+
+def _config_hash(experiment: Experiment) -> str:
+    """Hash of what decides the weights, so that a checkpoint of other settings is never resumed."""
+    plain = experiment.model_dump(mode="json")
+    deciding = {key: plain[key] for key in ("seed", "model", "losses", "update")}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()

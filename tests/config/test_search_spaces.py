@@ -1,0 +1,51 @@
+"""The search spaces that the project ships."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import ONLY_WITH, Choice, dump_space, load_space, parse_space
+from pipeline.config.distributions import extremes
+from pipeline.prompts import build_prompt_set
+
+SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
+
+
+def test_the_four_spaces_are_there() -> None:
+    names = {path.stem for path in SPACES}
+    assert names >= {"demo", "fashion_neon", "fashion_sneaker", "smoke"}
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_it_loads_fills_and_has_prompts(path: Path) -> None:
+    space = load_space(path)
+    assert space.distributions
+    for last in (0, -1):
+        values = {where: extremes(drawn)[last][1] for where, drawn in space.distributions.items()}
+        experiment = space.fill(values)
+        prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
+        assert len(prompt_set.forget_train) == experiment.prompts.train
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_a_copy_is_the_same_space(path: Path) -> None:
+    space = load_space(path)
+    assert parse_space(dump_space(space)) == space
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_settings_of_one_forget_loss_are_searched_only_where_that_is_drawn(path: Path) -> None:
+    space = load_space(path)
+    for where, (switch, value) in ONLY_WITH.items():
+        if where in space.distributions:
+            drawn = space.distributions[switch]
+            assert isinstance(drawn, Choice)
+            assert value in drawn.options
+
+
+def test_the_demo_runs_sixteen_one_core_trials_two_at_a_time() -> None:
+    space = load_space(SPACES[[path.stem for path in SPACES].index("demo")])
+    assert space.budget.trials >= 16
+    assert space.budget.max_concurrent == 2
+    assert (space.scaling.workers, space.scaling.cpus_per_worker) == (1, 1)
+    assert space.objectives == {"erasure": "maximize", "alignment": "maximize"}

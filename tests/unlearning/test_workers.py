@@ -1,0 +1,73 @@
+"""Two gloo workers take the step that one worker takes on the joint batch."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from conftest import experiment, folder_of
+from safetensors.torch import load_file
+
+from pipeline.diffusion import DiffusionModel, load_model
+from pipeline.unlearning import train
+from pipeline.unlearning.batches import TrainingSet
+from pipeline.unlearning.telemetry import read_telemetry
+from pipeline.unlearning.workers import workers_of_this_process
+
+RULES = ("restricted_gradient", "weighted_sum")
+
+
+def _work(rank: int, port: int, data: TrainingSet, folder: Path) -> None:
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    try:
+        base, workers = load_model("fashion-canvas"), workers_of_this_process()
+        for rule in RULES:
+            train(base, experiment(rule=rule, steps=3), data, folder / rule, workers=workers)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="module")
+def together(data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of what two workers trained, one folder a rule."""
+    folder = tmp_path_factory.mktemp("together")
+    mp.spawn(_work, args=(_free_port(), data, folder), nprocs=2)  # type: ignore[no-untyped-call]
+    return folder
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_two_workers_equal_one_on_the_joint_batch(
+    base: DiffusionModel, data: TrainingSet, tmp_path: Path, together: Path, rule: str
+) -> None:
+    alone = folder_of(tmp_path, "alone")
+    settings = experiment(rule=rule, steps=3)
+    train(base, settings, data, alone)
+    state = "checkpoints/step-000003/state.safetensors"
+    one, two = load_file(alone / state), load_file(together / rule / state)
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        if name.startswith("optimizer/exp_avg/"):
+            # The mean of the updates' gradients; summing in another order only rounds differently.
+            scale = float(value.abs().max())
+            torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-4 * scale)
+        if name.startswith("weights/"):
+            apart = (two[name] - value).abs().mean()
+            assert float(apart) < 1e-3 * settings.update.learning_rate
+    records = [
+        read_telemetry(folder / "telemetry.jsonl")[0].values for folder in (alone, together / rule)
+    ]
+    for key in ("forget_loss", "retain_loss", "forget_norm", "retain_norm", "cosine"):
+        assert records[1][key] == pytest.approx(records[0][key], rel=1e-4)
