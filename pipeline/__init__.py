@@ -1,3 +1,3 @@
-"""Search, compare, reproduce and promote the removal of concepts from text-to-image diffusion models."""
+"""Search, compare, reproduce and promote the removal of concepts from image models."""
 
 __version__ = "0.1.0"

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import psutil
 import pytest
 import yaml
@@ -45,10 +45,7 @@ def validated(tree: dict[str, Any]) -> dict[str, Any]:
 
 def commands(tree: dict[str, Any]) -> list[str]:
     return [
-        command
-        for key, values in tree.items()
-        if key.endswith("_commands")
-        for command in values
+        command for key, values in tree.items() if key.endswith("_commands") for command in values
     ]
 
 
@@ -162,7 +159,7 @@ class LocalCluster:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     # Sockets lie under it, and their paths may have 107 characters at most.
-    scratch = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # noqa: S108
+    scratch = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     environment = {
         **os.environ,
         "RAY_AUTH_MODE": "token",
@@ -172,8 +169,10 @@ def cluster() -> Iterator[LocalCluster]:
     }
     environment.pop("RAY_ADDRESS", None)
     dashboard, *others = free_ports(8)
-    flags = ("port", "ray-client-server-port", "dashboard-agent-listen-port", "node-manager-port")
-    flags += ("dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port")
+    flags = (
+        *("port", "ray-client-server-port", "node-manager-port", "metrics-export-port"),
+        *("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port"),
+    )
     log = (scratch / "start.log").open("w")
     process = subprocess.Popen(
         [

@@ -39,9 +39,9 @@ def imported(source: str) -> Iterator[str]:
             case ast.ImportFrom(module=module, names=names, level=level):
                 start = "." * level + (module or "")
                 yield from (f"{start}.{alias.name}" for alias in names)
-            case ast.Call(func=called, args=[ast.Constant(value=str(name)), *_]) if (
-                ast.unparse(called).rpartition(".")[2] in {"import_module", "__import__"}
-            ):
+            case ast.Call(func=called, args=[ast.Constant(value=str(name)), *_]) if ast.unparse(
+                called
+            ).rpartition(".")[2] in {"import_module", "__import__"}:
                 yield name
 
 

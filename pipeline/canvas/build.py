@@ -28,7 +28,14 @@ from pipeline.canvas.schooling import Progress, school
 from pipeline.evaluation.classifier import Architecture
 
 Stage = Literal[
-    "data", "autoencoder", "clip", "classifier", "second-classifier", "denoiser", "manifest"
+    "data",
+    "autoencoder",
+    "clip",
+    "classifier",
+    "second-classifier",
+    "denoiser",
+    "clip-naming",
+    "manifest",
 ]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
@@ -52,22 +59,28 @@ def build(photographs: Path, work: Path, stages: tuple[Stage, ...], progress: Pr
         done = work / f"{stage}.done"
         if done.is_file():
             continue
-        match stage:
-            case "data":
-                _build_data(photographs, work, progress)
-            case "autoencoder":
-                _build_autoencoder(work, progress)
-            case "clip":
-                _build_clip(work, progress)
-            case "classifier":
-                _build_classifier(work, "plain", progress)
-            case "second-classifier":
-                _build_classifier(work, "residual", progress)
-            case "denoiser":
-                _build_denoiser(work, progress)
-            case "manifest":
-                _publish(work, progress)
+        _run(stage, photographs, work, progress)
         done.touch()
+
+
+def _run(stage: Stage, photographs: Path, work: Path, progress: Progress) -> None:
+    match stage:
+        case "data":
+            _build_data(photographs, work, progress)
+        case "autoencoder":
+            _build_autoencoder(work, progress)
+        case "clip":
+            _build_clip(work, progress)
+        case "classifier":
+            _build_classifier(work, "plain", progress)
+        case "second-classifier":
+            _build_classifier(work, "residual", progress)
+        case "denoiser":
+            _build_denoiser(work, progress)
+        case "clip-naming":
+            _build_clip_naming(work, progress)
+        case "manifest":
+            _publish(work, progress)
 
 
 def _build_data(photographs: Path, work: Path, progress: Progress) -> None:
@@ -111,9 +124,21 @@ def _build_clip(work: Path, progress: Progress) -> None:
     model = _seeded(partial(clips.new_clip, tokenizer), seed=2)
     loss = partial(clips.clip_loss, model, data, clips.SCHEDULE.batch)
     school("clip", {"clip": model}, loss, clips.SCHEDULE, work, progress)
-    model.half().save_pretrained(work / "clip")
-    tokenizer.save_pretrained(work / "clip")
-    clips.image_processor().save_pretrained(work / "clip")
+    _save_clip(model, tokenizer, work / "clip")
+
+
+def _build_clip_naming(work: Path, progress: Progress) -> None:
+    tokenizer = _tokenizer(work)
+    model = CLIPModel.from_pretrained(work / "clip", dtype=torch.float32)
+    loss = clips.NamingLoss(model, tokenizer, _train_data(work))
+    school("clip-naming", {"clip": model}, loss, clips.NAMING_SCHEDULE, work, progress)
+    _save_clip(model, tokenizer, work / "clip-naming")
+
+
+def _save_clip(model: CLIPModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
+    model.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    clips.image_processor().save_pretrained(folder)
 
 
 def _build_classifier(work: Path, architecture: Architecture, progress: Progress) -> None:
@@ -153,8 +178,13 @@ def _build_denoiser(work: Path, progress: Progress) -> None:
 
 def _publish(work: Path, progress: Progress) -> None:
     weights = work / "weights"
-    for part in ("base", "clip", "classifier", "second-classifier"):
-        shutil.copytree(work / part, weights / part, dirs_exist_ok=True)
+    for made, part in (
+        ("base", "base"),
+        ("clip-naming", "clip"),
+        ("classifier", "classifier"),
+        ("second-classifier", "second-classifier"),
+    ):
+        shutil.copytree(work / made, weights / part, dirs_exist_ok=True)
     write_manifest(
         weights,
         work / "test",

@@ -1,6 +1,13 @@
-"""The small CLIP that measures alignment, and whose text tower the base model starts from."""
+"""The small CLIP that measures alignment, and whose text tower the base model starts from.
+
+It is trained twice: on whole captions, which gives the text tower, and then with half of each
+batch's captions naming the object alone. Among whole captions colour, style and background tell
+most pictures of a batch apart, and the object is learned last.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,12 +21,15 @@ from transformers import (
     CLIPVisionConfig,
 )
 
+from pipeline.canvas.captions import UNSTATED
 from pipeline.canvas.dataset import Dataset, as_floats, tokenize
 from pipeline.canvas.schooling import Schedule
 from pipeline.prompts.fashion import OBJECTS, STYLES
 from pipeline.prompts.words import thing_phrase, with_article
 
 SCHEDULE = Schedule(steps=4500, batch=128, learning_rate=1.5e-3, warmup=150, seed=2)
+NAMING_SCHEDULE = replace(SCHEDULE, steps=2000, learning_rate=8e-4, warmup=50, seed=6)
+_NAMING_SHARE = 0.5
 _MAX_SCALE = 100.0
 _FOILS = 9
 
@@ -64,17 +74,49 @@ def image_processor() -> CLIPImageProcessorPil:
 
 
 def clip_loss(clip: CLIPModel, data: Dataset, batch: int, generator: torch.Generator) -> Tensor:
+    """Contrastive loss on whole captions, as `dataset` drew them."""
+    rows = torch.randint(len(data), (batch,), generator=generator)
+    column = torch.randint(data.token_ids.shape[1], (batch,), generator=generator)
+    ids, said = data.token_ids[rows, column].long(), data.stated[rows, column].long()
+    return _contrast(clip, _shifted(data.pictures[rows], generator), data.labels[rows], ids, said)
+
+
+class NamingLoss:
+    """The same loss with half of the captions naming the object alone: `a sneaker`."""
+
+    def __init__(self, clip: CLIPModel, tokenizer: CLIPTokenizer, data: Dataset) -> None:
+        self.clip, self.data = clip, data
+        self.names = tokenize(tokenizer, [thing_phrase(name) for name in OBJECTS])
+
+    def __call__(self, generator: torch.Generator) -> Tensor:
+        """The loss of one batch drawn from the generator."""
+        data, batch = self.data, NAMING_SCHEDULE.batch
+        rows = torch.randint(len(data), (batch,), generator=generator)
+        column = torch.randint(data.token_ids.shape[1], (batch,), generator=generator)
+        ids, said = data.token_ids[rows, column].long(), data.stated[rows, column].long()
+        named = int(batch * _NAMING_SHARE)
+        labels = data.labels[rows]
+        ids[:named] = self.names[labels[:named, 0]]
+        said[:named, 0], said[:named, 1:] = labels[:named, 0], UNSTATED
+        pictures = _shifted(data.pictures[rows], generator)
+        return _contrast(self.clip, pictures, labels, ids, said)
+
+
+def _shifted(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Float pictures, moved by up to two pixels."""
+    shift = torch.randint(-2, 3, (2,), generator=generator).tolist()
+    return torch.roll(as_floats(pictures), shift, (2, 3))
+
+
+def _contrast(
+    clip: CLIPModel, pictures: Tensor, labels: Tensor, ids: Tensor, said: Tensor
+) -> Tensor:
     """Contrastive loss in which every picture that a caption describes counts as its match.
 
     With few attributes many pictures of a batch share a caption; CLIP's one-match loss would push
     those apart.
     """
-    rows = torch.randint(len(data), (batch,), generator=generator)
-    column = torch.randint(data.token_ids.shape[1], (batch,), generator=generator)
-    shift = torch.randint(-2, 3, (2,), generator=generator).tolist()
-    pictures = torch.roll(as_floats(data.pictures[rows]), shift, (2, 3))
-    ids, said = data.token_ids[rows, column].long(), data.stated[rows, column].long()
-    matches = ((said[:, None] == data.labels[rows][None]) | (said[:, None] < 0)).all(-1).float()
+    matches = ((said[:, None] == labels[None]) | (said[:, None] < 0)).all(-1).float()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         images = clip.visual_projection(clip.vision_model(pictures).pooler_output)
         texts = clip.text_projection(clip.text_model(_trim(clip, ids)).pooler_output)

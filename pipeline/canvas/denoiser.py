@@ -10,7 +10,7 @@ from transformers import CLIPModel, CLIPTextModel
 from pipeline.canvas.schooling import Schedule
 
 SCHEDULE = Schedule(
-    steps=8000, batch=64, learning_rate=1e-3, weight_decay=0.01, seed=5, ema_decay=0.999
+    steps=4500, batch=64, learning_rate=1e-3, weight_decay=0.01, seed=5, ema_decay=0.999
 )
 _UNCONDITIONAL_SHARE = 0.1
 _WEIGHT_CAP = 5.0

@@ -17,7 +17,7 @@ from pipeline.canvas.schooling import Schedule
 from pipeline.evaluation.classifier import NONE_OF_THESE, Architecture, AxisClassifier
 from pipeline.prompts.fashion import BACKGROUNDS, COLOURS, OBJECTS, STYLES
 
-SCHEDULE = Schedule(steps=5000, batch=128, learning_rate=3e-3, warmup=50, seed=3)
+SCHEDULE = Schedule(steps=4000, batch=128, learning_rate=3e-3, warmup=50, seed=3)
 SECOND_SCHEDULE = replace(SCHEDULE, steps=4000, batch=96, learning_rate=2e-3, seed=4)
 
 _HEAD_WEIGHTS = {"object": 1.5, "style": 1.0, "colour": 0.7, "background": 0.5}

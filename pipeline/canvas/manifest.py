@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipeline.canvas.dataset import Dataset, load_dataset
-from pipeline.canvas.measure import measure_generations, measure_judges
+from pipeline.canvas.measure import held_out_labels, measure_generations, measure_judges
 from pipeline.diffusion.sampling import Progress
 
 MANIFEST = "manifest.json"
@@ -35,7 +35,7 @@ def write_manifest(weights: Path, test_folder: Path, progress: Progress | None =
     held_out = {
         "composed": {"pictures": len(data), **measure_judges(weights, data)},
         "generated": {
-            "pictures": 144 * _REPEATS,
+            "pictures": len(held_out_labels(_REPEATS)),
             **measure_generations(weights, _REPEATS, _SEED, progress),
         },
     }

@@ -26,7 +26,7 @@ Measures = dict[str, float]
 
 
 def held_out_labels(repeats: int) -> Tensor:
-    """Every combination the base has never seen, `repeats` times: (144 x repeats, 4)."""
+    """Every combination the base has never seen, `repeats` times: (137 x repeats, 4)."""
     grid = torch.cartesian_prod(*(torch.arange(len(names)) for names in _AXES.values()))
     return grid[is_held_out(grid)].repeat(repeats, 1)
 

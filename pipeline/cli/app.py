@@ -43,10 +43,11 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the flag
 
 @app.callback()
 def _options(
+    *,
     _: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Say it and stop."),
-    ] = False,  # noqa: FBT002 - that is how typer declares a flag
+    ] = False,
 ) -> None:
     """What stands before the verb."""
 

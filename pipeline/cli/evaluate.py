@@ -15,9 +15,10 @@ from pipeline.cli.terminal import RESULTS, note, say
 if TYPE_CHECKING:
     from pipeline.config import Experiment
     from pipeline.evaluation import Report
+    from pipeline.evaluation.locate import JudgeKind
 
 
-def evaluate(  # noqa: PLR0913 - one parameter an option
+def evaluate(
     model: ModelArgument,
     experiment: Annotated[
         Path | None,
@@ -44,27 +45,27 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     _home: HomeOption = None,
 ) -> None:
     """Judge a model on held-out prompts: erasure, what was kept, alignment with the prompts."""
-    from pipeline.search.places import store_root
-    from pipeline.cli.models import open_model
-    from pipeline.diffusion import Store
-    from pipeline.evaluation import evaluate as judged
-    from pipeline.evaluation import judge_folder
-    from pipeline.prompts import build_prompt_set
+    from pipeline.cli.models import find_model
 
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"--out: expected a folder, {out} is a file")
-    asked = None if experiment is None else _experiment_in(experiment, changes or ())
-    opened = open_model(model)
-    settings = asked or opened.experiment
+    found = find_model(model)
+    settings = found.experiment if experiment is None else _settings(experiment, changes or [])
     if settings is None:
         raise ValueError(
             f"{model}: expected to know what was to be erased; name an experiment or a search "
             "space with --experiment FILE"
         )
-    kind = "classifier" if judge == "first" else "second-classifier"
+    from pipeline.diffusion import Store
+    from pipeline.evaluation import evaluate as judged
+    from pipeline.evaluation import judge_folder
+    from pipeline.prompts import build_prompt_set
+    from pipeline.search.places import store_root
+
+    kind: JudgeKind = "classifier" if judge == "first" else "second-classifier"
     with bars() as shown:
         evaluation = judged(
-            opened.model,
+            found.load(),
             build_prompt_set(settings.concept, settings.prompts),
             settings,
             Store(store_root()),
@@ -83,13 +84,11 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 
 def show_report(report: Report) -> None:
     """A report's measures beside the base model's."""
-    from pipeline.evaluation import METRIC_FORMULAS
-
-    table = Table("measure", "model", "base", "what it is", box=None, header_style="bold")
-    for name, formula in METRIC_FORMULAS.items():
-        table.add_row(
-            name, f"{report.metrics[name]:.3f}", f"{report.base_metrics[name]:.3f}", formula
-        )
+    table = Table("measure", box=None, header_style="bold")
+    table.add_column("model", justify="right")
+    table.add_column("base", justify="right")
+    for name, value in report.metrics.items():
+        table.add_row(name, f"{value:.3f}", f"{report.base_metrics[name]:.3f}")
     RESULTS.print(table)
     note(
         f"{report.images.forget} pictures of prompts that name {', '.join(report.concept.forget)}, "
@@ -98,9 +97,10 @@ def show_report(report: Report) -> None:
     )
 
 
-def _experiment_in(file: Path, changes: list[str] | tuple[()]) -> Experiment:
-    """The file's experiment; of a search space any one, for judging settings are never searched."""
+def _settings(file: Path, changes: list[str]) -> Experiment:
+    """The file's experiment; of a search space any one, for what judges is never searched."""
     from pipeline.config import load_space
-    from pipeline.search.preparation import corner_experiments
+    from pipeline.config.distributions import extremes
 
-    return next(corner_experiments(load_space(file, changes)))
+    space = load_space(file, changes)
+    return space.fill({path: extremes(d)[0][1] for path, d in space.distributions.items()})

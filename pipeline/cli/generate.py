@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from pipeline.cli.models import FoundModel
     from pipeline.diffusion import DiffusionModel
     from pipeline.diffusion.sampling import Progress, Sampler
 
@@ -28,6 +29,7 @@ def generate(  # noqa: PLR0913 - one parameter an option
     prompts: Annotated[
         list[str], typer.Argument(metavar="PROMPT...", help="What to show; one picture each.")
     ],
+    *,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Noise of the first picture of each prompt.")
     ] = 0,
@@ -51,30 +53,32 @@ def generate(  # noqa: PLR0913 - one parameter an option
 
     The same model, prompt, seed, steps and guidance give the same picture.
     """
-    from pipeline.cli.models import open_model
+    from pipeline.cli.models import find_model
+
+    _check_png(out)
+    found = find_model(model)
+    found_beside = None if beside is None else find_model(beside)
     from pipeline.diffusion.sampling import Sampler
     from pipeline.evaluation.gallery import contact_sheet, gallery
 
-    _check_png(out)
     texts = [text for text in prompts for _ in range(images)]
     seeds = [seed + place for _ in prompts for place in range(images)]
     sampler = Sampler(steps, guidance, min(len(texts), _MOST_AT_ONCE))
-    opened = open_model(model).model
-    other = None if beside is None else open_model(beside).model
     with bars() as shown:
-        after = _pictures(
-            opened, texts, seeds, sampler, lambda *done: shown.show(model, *done)
-        )
-        scale = max(1, _SHOWN_SIDE // after.shape[-1])
-        if other is None:
-            columns = [f"seed {seed + place}" for place in range(images)]
-            contact_sheet(after, prompts, columns, out, scale)
-        else:
-            before = _pictures(
-                other, texts, seeds, sampler, lambda *done: shown.show(str(beside), *done)
+
+        def pictures(found: FoundModel, title: str) -> Tensor:
+            return _pictures(
+                found.load(), texts, seeds, sampler, lambda *done: shown.show(title, *done)
             )
-            captions = [f"{text} ({seed})" for text, seed in zip(texts, seeds, strict=True)]
-            gallery(before, after, captions, out, scale)
+
+        after = pictures(found, model)
+        before = None if found_beside is None else pictures(found_beside, str(beside))
+    scale = max(1, _SHOWN_SIDE // after.shape[-1])
+    if before is None:
+        contact_sheet(after, prompts, [f"seed {s}" for s in seeds[:images]], out, scale)
+    else:
+        captions = [f"{text}, seed {s}" for text, s in zip(texts, seeds, strict=True)]
+        gallery(before, after, captions, out, scale)
     say(str(out))
 
 

@@ -1,17 +1,22 @@
-"""From what a user calls a model to the model, and to the experiment that made it."""
+"""From what a user calls a model to the model, and to the experiment that made it.
+
+Finding comes before loading: a name that leads nowhere is told at once, not after the libraries
+that load models.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.folders import existing_sweep
+from pipeline.config import embedded, load_space, parse_space
+from pipeline.search.places import EXPERIMENT, WEIGHTS, trial_name
 
 if TYPE_CHECKING:
-    import torch
-
     from pipeline.config import Experiment
     from pipeline.diffusion import DiffusionModel
 
@@ -20,73 +25,100 @@ _CHAMPION: Final = re.compile(r"([^/]+)/champion")
 
 
 @dataclass(frozen=True)
-class NamedModel:
-    """A model on this machine's device.
+class FoundModel:
+    """A model that was found and is not loaded yet.
 
     Attributes:
-        model: ready to sample.
+        base: embedded name, folder or hub id of a complete model.
+        revision: of a hub id.
+        weights: of a trial, to be put around the base; None where the base is the model.
         experiment: what made it; None for a model that comes from elsewhere.
     """
 
-    model: DiffusionModel
-    experiment: Experiment | None
+    base: str
+    revision: str | None = None
+    weights: Path | None = None
+    experiment: Experiment | None = None
+
+    def load(self) -> DiffusionModel:
+        """The model on this machine's fastest device.
+
+        Raises:
+            ValueError: its files are not those of a model.
+        """
+        import torch
+
+        from pipeline.diffusion import load_model
+        from pipeline.diffusion.weights import apply_weights
+
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        base = load_model(self.base, self.revision, device)
+        return base if self.weights is None else apply_weights(base, self.weights)
 
 
-def open_model(name: str) -> NamedModel:
-    """Load `fashion-canvas`, a diffusers folder, a hub id, SWEEP/TRIAL or SWEEP/champion.
+def find_model(name: str) -> FoundModel:
+    """Find `fashion-canvas`, a diffusers folder, a hub id, SWEEP/TRIAL or SWEEP/champion.
 
     Raises:
         ValueError: there is no such model.
     """
-    trial, champion = _TRIAL.fullmatch(name), _CHAMPION.fullmatch(name)
-    if not (Path(name) / "model_index.json").is_file():
-        if trial is not None:
-            return _open_trial(existing_sweep(trial[1]), int(trial[2]))
-        if champion is not None:
-            return _open_folder(str(_champion_folder(existing_sweep(champion[1]))))
-    return _open_folder(name)
+    folder = Path(name).expanduser()
+    if embedded("base", name) is not None:
+        return FoundModel(name)
+    if (folder / "model_index.json").is_file():
+        return FoundModel(str(folder), experiment=_experiment_of(folder))
+    if trial := _TRIAL.fullmatch(name):
+        return _trial_of(existing_sweep(trial[1]), int(trial[2]))
+    if champion := _CHAMPION.fullmatch(name):
+        promoted = _promoted_last(existing_sweep(champion[1]))
+        return FoundModel(str(promoted), experiment=_experiment_of(promoted))
+    if folder.exists():
+        raise ValueError(f"{name}: expected a diffusers folder, it has no model_index.json")
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise ValueError(
+            f"{name}: expected fashion-canvas, a diffusers folder, a hub id (owner/name), "
+            "SWEEP/TRIAL or SWEEP/champion; there is nothing of that name"
+        )
+    return FoundModel(name)
 
 
-def _open_folder(name: str) -> NamedModel:
-    from pipeline.config import load_space
-    from pipeline.diffusion import load_model
-
-    beside = Path(name) / "experiment.yaml"
-    experiment = load_space(beside).fixed() if beside.is_file() else None
-    return NamedModel(load_model(name, device=_device()), experiment)
-
-
-def _open_trial(sweep: Path, number: int) -> NamedModel:
-    from pipeline.diffusion import apply_weights
-    from pipeline.search.places import WEIGHTS, trial_name
-    from pipeline.search.trial import base_model, read_experiment
-
+def _trial_of(sweep: Path, number: int) -> FoundModel:
     folder = sweep / trial_name(number)
     if not folder.is_dir():
         last = max((int(path.name) for path in sweep.glob("trials/[0-9]*")), default=None)
-        known = "it has no trials yet" if last is None else f"its last one is {last}"
-        raise ValueError(f"{sweep.name}/{number}: expected a trial of sweep {sweep.name}; {known}")
+        known = "it has none yet" if last is None else f"its last one is {last}"
+        raise ValueError(f"{sweep.name}/{number}: expected a trial of {sweep.name}; {known}")
     if not (folder / WEIGHTS).is_file():
         raise ValueError(
-            f"{sweep.name}/{number}: expected a trained trial, it has no weights: it failed or is "
-            f"not done; see `unlearn pareto {sweep.name}`, or go on with `unlearn resume "
-            f"{sweep.name}`"
+            f"{sweep.name}/{number}: expected a trained trial, it has no weights: it failed, or it "
+            f"is not done: go on with `unlearn resume {sweep.name}`"
         )
-    experiment = read_experiment(folder)
-    return NamedModel(apply_weights(base_model(experiment), folder / WEIGHTS), experiment)
+    made_by = load_space(folder / EXPERIMENT).fixed()
+    return FoundModel(made_by.model.base, made_by.model.revision, folder / WEIGHTS, made_by)
 
 
-def _champion_folder(sweep: Path) -> Path:
-    folder = sweep / "champion"
-    if not folder.is_dir():
+def _promoted_last(sweep: Path) -> Path:
+    manifests = list(sweep.glob("promoted/[0-9]*/manifest.json"))
+    if not manifests:
         raise ValueError(
-            f"{sweep.name}/champion: expected a promoted model, none was promoted yet; "
-            f"run `unlearn promote {sweep.name}`"
+            f"{sweep.name}/champion: expected a promoted model, there is none yet; run "
+            f"`unlearn promote {sweep.name}`"
         )
-    return folder
+    return max(manifests, key=lambda path: str(_json(path)["created"])).parent
 
 
-def _device() -> torch.device:
-    import torch
+def _experiment_of(folder: Path) -> Experiment | None:
+    """The experiment in a promoted folder's manifest; None for a folder from elsewhere."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        return None
+    tree = _json(manifest).get("experiment")
+    return parse_space(tree, str(manifest)).fixed() if isinstance(tree, dict) else None
 
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got: {error}; promote the trial again") from error
+    return data if isinstance(data, dict) else {}

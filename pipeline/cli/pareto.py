@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table as TextTable
 
 from pipeline.cli.options import HomeOption, SweepArgument
@@ -11,6 +12,9 @@ from pipeline.cli.terminal import RESULTS, note, say
 
 if TYPE_CHECKING:
     from pipeline.tracking.table import Row, Table
+
+_ALSO: Final = ("ua", "ira", "cra", "worst_neighbour")
+"""Shown beside the objectives."""
 
 
 def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
@@ -49,21 +53,18 @@ def _show(table: Table) -> None:
     front = [row for row in complete if row.trial in table.front]
     front.sort(key=lambda row: row.metrics[first], reverse=direction == "maximize")
     shown = [*table.objectives, *(name for name in _ALSO if name not in table.objectives)]
-    drawn = TextTable(title=f"{table.sweep}: {len(front)} of {len(complete)} trials on the front")
-    drawn.add_column("trial", justify="right")
+    say(f"{table.sweep}: {len(front)} of {len(complete)} complete trials on the front")
+    drawn = TextTable("trial", box=SIMPLE_HEAD, pad_edge=False)
     for name in shown:
-        drawn.add_column(name, justify="right", style="bold" if name in table.objectives else "")
-    drawn.add_column("parameters", overflow="fold")
+        style = "bold" if name in table.objectives else ""
+        drawn.add_column(name, justify="right", style=style, no_wrap=True)
     for row in front:
-        numbers = [_number(row.metrics.get(name)) for name in shown]
-        drawn.add_row(str(row.trial), *numbers, _parameters(row))
+        drawn.add_row(str(row.trial), *(_number(row.metrics.get(name)) for name in shown))
     if table.base:
-        drawn.add_section()
-        drawn.add_row("base", *(_number(table.base.get(name)) for name in shown), "")
+        drawn.add_row("base", *(_number(table.base.get(name)) for name in shown), style="dim")
     RESULTS.print(drawn)
-
-
-_ALSO = ("ua", "ira", "cra", "worst_neighbour")
+    for row in front:
+        say(f"{row.trial:>5}  {_parameters(row)}")
 
 
 def _number(value: float | None) -> str:

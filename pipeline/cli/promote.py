@@ -1,4 +1,4 @@
-"""`unlearn promote`: from a member of the front to a model that is registered and loads anywhere."""
+"""`unlearn promote`: from a member of the front to a registered model that loads anywhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.bars import bars
+from pipeline.cli.evaluate import show_report
 from pipeline.cli.mistakes import Unsuccessful
 from pipeline.cli.options import HomeOption, SweepArgument
 from pipeline.cli.terminal import note, say
@@ -34,9 +35,34 @@ def promote(
     which no search uses, judges it on fresh seeds and more images before it is registered.
     """
     from pipeline.cli.folders import existing_sweep
+    from pipeline.search.records import read_sweep
 
     constraints = bounds(at_least or ())
-    folder = existing_sweep(sweep)
+    record = read_sweep(existing_sweep(sweep))
+    from pipeline.tracking.choose import NothingQualifiesError
+    from pipeline.tracking.promotion import NotConfirmedError
+    from pipeline.tracking.promotion import promote as promoted
+
+    try:
+        with bars() as shown:
+            champion = promoted(
+                record,
+                constraints,
+                trial=trial,
+                progress=lambda done, total: shown.show("second judgement", done, total),
+            )
+    except NotConfirmedError as error:
+        show_report(error.report)
+        raise Unsuccessful(str(error)) from error
+    except NothingQualifiesError as error:
+        raise Unsuccessful(str(error)) from error
+    show_report(champion.report)
+    registered = champion.registered
+    say(f"trial {champion.trial} is now {registered.name} version {registered.version}, champion")
+    if registered.previous is not None:
+        say(f"the champion before it, version {registered.previous}, keeps the alias previous")
+    say(str(champion.folder))
+    note(f"registered in {champion.uri}; see it with: unlearn generate {sweep}/champion PROMPT...")
 
 
 def bounds(texts: Sequence[str]) -> dict[str, float]:

@@ -56,10 +56,19 @@ def resume(
     """Go on with a sweep that was interrupted, or give a finished one more trials."""
     from pipeline.cli.folders import existing_sweep
     from pipeline.config import load_space
+    from pipeline.search.records import read_sweep
 
     folder = existing_sweep(name)
     overrides = [] if trials is None else [f"budget.trials={trials}"]
-    _run(load_space(folder / "space.yaml", overrides), folder, resume=True)
+    space = load_space(folder / "space.yaml", overrides)
+    record = read_sweep(folder)
+    if record.status == "finished" and len(record.trials) >= space.budget.trials:
+        say(
+            f"{name}: all {len(record.trials)} trials have ended; for more, run: "
+            f"unlearn resume {name} --trials {2 * len(record.trials)}"
+        )
+        return
+    _run(space, folder, resume=True)
 
 
 def _run(space: SearchSpace, folder: Path, *, resume: bool) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _POLL: Final = 0.5  # seconds
 
 
-def train(  # noqa: PLR0913 - one parameter an option
+def train(
     file: Annotated[
         Path | None,
         typer.Argument(

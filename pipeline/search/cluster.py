@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import ray
+from ray._private import ray_constants
 
 from pipeline.config import ScalingConfig
 
@@ -17,6 +18,8 @@ _SETTINGS: Final = {
     # Relative paths in an experiment mean what they meant where the sweep was started.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # The older of Tune's two ways to print is the one that can be silenced.
+    "RAY_AIR_NEW_OUTPUT": "0",
     # Tune's own snapshots are never restored: the study and the trials' folders are.
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -43,16 +46,7 @@ def ray_session() -> Iterator[None]:
     if os.environ.get("RAY_ADDRESS"):
         _connect()
     else:
-        # $RAY_AUTH_MODE stays as it is: where it is unset, Ray itself asks for a token in a cluster
-        # of its own. Set after `import ray`, it would reach the servers but not this process.
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-        )
+        _start()
     try:
         yield
     finally:
@@ -77,7 +71,11 @@ def concurrency(scaling: ScalingConfig, wanted: int | None) -> int:
             f"{need['CPU']:g} CPUs and {need['GPU']:g} GPUs; it has {have.get('CPU', 0):g} and "
             f"{have.get('GPU', 0):g}: lower workers, cpus_per_worker or gpus_per_worker"
         )
-    return wanted or max(1, min(fitting))
+    fits = max(1, min(fitting))
+    if wanted is None:
+        return fits
+    # A cluster may grow; on this machine a trial too many would wait for cores, and be said to run.
+    return wanted if os.environ.get("RAY_ADDRESS") else min(wanted, fits)
 
 
 def worker_resources(scaling: ScalingConfig) -> dict[str, float]:
@@ -88,9 +86,31 @@ def worker_resources(scaling: ScalingConfig) -> dict[str, float]:
     return resources
 
 
-def largest_node(resource: str) -> float:
-    """The most of a resource that a single machine has."""
-    return max((node["Resources"].get(resource, 0.0) for node in ray.nodes()), default=0.0)
+def largest_node_cores() -> int:
+    """The most CPUs that a single machine of the cluster has."""
+    return max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes()), default=0)
+
+
+def _start() -> None:
+    # As on Windows and macOS, where Ray runs on one machine only: every port is then bound to
+    # loopback. Otherwise it replaces 127.0.0.1 by the machine's address and listens everywhere.
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    clusters_before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        # $RAY_AUTH_MODE stays as it is: where it is unset, Ray itself asks for a token in a cluster
+        # of its own. Set after `import ray`, it would reach the servers but not this process.
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+        )
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = clusters_before
+        del os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"]
 
 
 def _connect() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from ray import tune
 
 from pipeline.config import ScalingConfig, load_space
 from pipeline.search.cluster import worker_resources
-from pipeline.search.places import EXPERIMENT
+from pipeline.search.files import write_text
+from pipeline.search.outcome import Outcome
+from pipeline.search.places import ERROR, EXPERIMENT
 
 # What a driver of several workers takes: a megabyte. It waits while its workers use the cores,
 # so that a share of a core would keep a full machine from starting them.
@@ -23,7 +26,23 @@ def drive_trial(config: dict[str, Any]) -> None:
         config: `folder` of the trial, `store` and `scratch` folders, and `issued`, the Unix time at
             which the trial was handed out.
     """
-    folder, issued = Path(config["folder"]), float(config["issued"])
+    folder = Path(config["folder"])
+    if not folder.is_dir():
+        reason = f"{folder} isn't on this machine: set UNLEARN_HOME to a disk that all share"
+        tune.report(Outcome({}, reason, None).as_result())
+        return
+    error = folder / ERROR
+    error.unlink(missing_ok=True)
+    try:
+        _drive(folder, config)
+    except Exception:
+        if not error.exists():  # nearer to its cause, a trial has written more
+            write_text(error, traceback.format_exc())
+        raise
+
+
+def _drive(folder: Path, config: dict[str, Any]) -> None:
+    issued = float(config["issued"])
     scaling = load_space(folder / EXPERIMENT).fixed().scaling
     if scaling.workers > 1:
         from pipeline.search.workers import run_worker_group

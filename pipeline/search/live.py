@@ -53,11 +53,11 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=2)
         self._preparation = ("starting Ray", 0, 0)
         self._sweep: SweepRecord | None = None
         self._concurrent = 1
         self._clock = Clock()
+        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=2)
         self._live.start()
 
     def prepare(self, part: str, done: int, total: int) -> None:
@@ -94,15 +94,18 @@ class PlainView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said = -_PLAIN_SECONDS
+        self._said = 0.0
+        self._told = ("", 0)
         self._known: dict[int, str] = {}
         self._clock = Clock()
 
     def prepare(self, part: str, done: int, total: int) -> None:
         """See `View`."""
+        if (part, done) == self._told:
+            return
         now = time.monotonic()
-        if done == total or now - self._said >= _PLAIN_SECONDS:
-            self._said = now
+        if part != self._told[0] or done == total or now - self._said >= _PLAIN_SECONDS:
+            self._said, self._told = now, (part, done)
             self._say(f"preparing: {part}" + (f", {done} of {total}" if total else ""))
 
     def show(self, sweep: SweepRecord, concurrent: int) -> None:
@@ -142,7 +145,7 @@ class Clock:
 
 
 def time_left(sweep: SweepRecord, concurrent: int, clock: Clock) -> float | None:
-    """Seconds until the budget is used up, by the median of the finished trials; None before one."""
+    """Seconds until the budget is used up, by the median of finished trials; None before one."""
     spent = [trial.seconds for trial in sweep.trials if trial.seconds is not None]
     if not spent:
         return None

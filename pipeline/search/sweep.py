@@ -15,12 +15,12 @@ from ray.exceptions import RayTaskError
 
 from pipeline import __version__
 from pipeline.config import SearchSpace, dump_space, load_space
-from pipeline.search.cluster import concurrency, largest_node, ray_session
+from pipeline.search.cluster import concurrency, largest_node_cores, ray_session
 from pipeline.search.driver import drive_trial, driver_resources
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
-from pipeline.search.places import PREPARATION, RAY, SPACE, SWEEP, store_root
+from pipeline.search.places import BASE, PREPARATION, RAY, SPACE, SWEEP, store_root
 from pipeline.search.records import SweepRecord, SweepStatus, read_sweep
 from pipeline.search.searcher import StudySearcher
 from pipeline.search.study import SweepStudy
@@ -84,6 +84,8 @@ def run_sweep(
 
 
 def _run(space: SearchSpace, folder: Path, view: View, on_change: Callable[[], None]) -> None:
+    if _status(space, folder) == "finished":
+        return
     view.prepare("starting Ray", 0, 0)
     with ray_session():
         concurrent = concurrency(space.scaling, space.budget.max_concurrent)
@@ -121,10 +123,11 @@ def _tune(space: SearchSpace, folder: Path, searcher: StudySearcher, concurrent:
 def _prepare(space: SearchSpace, folder: Path, view: View, concurrent: int) -> None:
     """Do what trials share, on as many cores as they will have together."""
     scaling = space.scaling
-    cores = min(concurrent * scaling.workers * scaling.cpus_per_worker, int(largest_node("CPU")))
-    task = ray.remote(
-        num_cpus=cores, num_gpus=min(scaling.gpus_per_worker, largest_node("GPU")), max_retries=1
-    )(_prepare_remotely)
+    wanted = concurrent * scaling.workers * scaling.cpus_per_worker
+    cores = max(1, min(wanted, largest_node_cores()))
+    task = ray.remote(num_cpus=cores, num_gpus=scaling.gpus_per_worker, max_retries=1)(
+        _prepare_remotely
+    )
     pending = [task.remote(space, folder, store_root(), cores)]
     (folder / PREPARATION).unlink(missing_ok=True)
     done: list[ray.ObjectRef] = []
@@ -139,6 +142,11 @@ def _prepare(space: SearchSpace, folder: Path, view: View, concurrent: int) -> N
             raise error.cause from None
         raise
     (folder / PREPARATION).unlink(missing_ok=True)
+    if not (folder / BASE).exists():
+        raise ValueError(
+            f"{folder}: expected a folder that every machine of the cluster shares, but what one "
+            "of them wrote isn't here; set UNLEARN_HOME to a shared disk"
+        )
 
 
 def _prepare_remotely(space: SearchSpace, folder: Path, store: Path, threads: int) -> None:

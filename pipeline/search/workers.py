@@ -45,7 +45,7 @@ def run_worker_group(
         return
     trainer = TorchTrainer(
         _work,
-        train_loop_per_worker={
+        train_loop_config={
             "folder": str(folder),
             "store": str(store),
             "issued": issued,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,7 +71,7 @@ def choose(record: SweepRecord, constraints: Mapping[str, float]) -> TrialRecord
         ValueError: a constraint names no metric, or its bound is no finite number.
     """
     front = front_of(record)
-    _check(constraints, front)
+    check_constraints(constraints, front)
     if not constraints:
         if not front:
             raise NothingQualifiesError(record.name, {}, [])
@@ -130,8 +130,13 @@ def _balances(front: list[TrialRecord], objectives: Mapping[str, Objective]) -> 
     return balances
 
 
-def _check(constraints: Mapping[str, float], front: list[TrialRecord]) -> None:
-    known = sorted({name for trial in front for name in trial.metrics})
+def check_constraints(constraints: Mapping[str, float], trials: Iterable[TrialRecord]) -> None:
+    """Refuse constraints that no trial could meet, whatever it got.
+
+    Raises:
+        ValueError: one names no metric of the trials, or its bound is no finite number.
+    """
+    known = sorted({name for trial in trials for name in trial.metrics})
     for name, bound in constraints.items():
         if known and name not in known:
             raise ValueError(

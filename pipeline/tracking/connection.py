@@ -14,42 +14,48 @@ if TYPE_CHECKING:
 EXPERIMENT: Final = "unlearn"
 """The experiment of all sweeps, unless `$MLFLOW_EXPERIMENT_NAME` says otherwise."""
 
-_QUIET: Final = "MLFLOW_DISABLE_TELEMETRY"
-_PATIENCE: Final = (
-    "MLFLOW_HTTP_REQUEST_TIMEOUT",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER",
-)
-_GIVEN: Final = frozenset(name for name in (_QUIET, *_PATIENCE) if name in os.environ)
+# Nothing may be written across a sweep's live view, nor sent anywhere but to the server.
+_SILENCE: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+_TIMEOUT: Final = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_RETRIES: Final = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_GIVEN: Final = frozenset(name for name in (*_SILENCE, _TIMEOUT, _RETRIES) if name in os.environ)
 
 
 def connect(uri: str, timeout: int, retries: int = 0) -> MlflowClient:
-    """A client of the tracking server and registry at `uri`.
+    """A client of the tracking server and registry at `uri`; `set_patience` says what it waits."""
+    for name, value in _SILENCE.items():
+        _set_default(name, value)
+    set_patience(timeout, retries)
+    from mlflow import MlflowClient
 
-    MLflow reads its patience from the environment at every request: the last call of this
-    function holds for the process, but what the user has set in the environment always does.
-    MLflow's own settings (120 s, seven times again with growing pauses) would keep a caller for
-    minutes when the server is away.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def set_patience(timeout: int, retries: int) -> None:
+    """How long this process's requests to MLflow wait from now on.
+
+    MLflow reads it from the environment at every request; what the user has set there stays. Its
+    own settings (120 s, seven times again with growing pauses) would keep a caller for minutes
+    when the server is away.
 
     Args:
-        uri: a server's address, or a database.
         timeout: seconds that one request may take.
         retries: how often it is tried again. A request that was answered too late is then done
             twice, so whoever makes runs and finds them again by their tags wants none.
     """
-    settings = (str(timeout), str(retries), "1", "0")
-    for name, value in zip(_PATIENCE, settings, strict=True):
-        if name not in _GIVEN:
-            os.environ[name] = value
-    if _QUIET not in _GIVEN:
-        os.environ[_QUIET] = "true"
-    from mlflow import MlflowClient
+    _set_default(_TIMEOUT, str(timeout))
+    _set_default(_RETRIES, str(retries))
 
-    # Its notes on creating tables would be written across the sweep's live view.
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+def _set_default(name: str, value: str) -> None:
+    if name not in _GIVEN:
+        os.environ[name] = value
 
 
 def experiment_id(client: MlflowClient, uri: str) -> str:

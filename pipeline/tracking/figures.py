@@ -114,7 +114,7 @@ def pareto_picture(table: Table, path: Path) -> None:
     elif axes.x is None and axes.y in table.base:
         plot.axhline(table.base[axes.y], color=_BASE, ls=":", label="base model")
     if plot.has_data():
-        plot.legend(frameon=False)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
     _write(figure, path)
 
 

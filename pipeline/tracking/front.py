@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _TIMEOUT = 60  # seconds: somebody waits for the answer and wants it
-_RETRIES = 2
+_RETRIES = 1
 
 
 def table_from_mlflow(sweep: str, uri: str | None = None) -> Table:

@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from pipeline.search.places import SWEEP
 from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
-from pipeline.tracking.connection import connect, experiment_id
+from pipeline.tracking.connection import connect, experiment_id, set_patience
 from pipeline.tracking.ledger import Ledger, Sent
 from pipeline.tracking.sweep_run import (
     send_hypervolume,
@@ -121,6 +122,9 @@ class Mirror:
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
+            if not (self.folder / SWEEP).exists():
+                self._stopping.wait(self._interval)
+                continue
             began = time.monotonic()
             due = began - self._figures_at >= _FIGURES_EVERY
             failures = failures + 1 if self._sync(figures=due).reason else 0
@@ -136,6 +140,8 @@ class Mirror:
     def _sync(self, *, figures: bool) -> Backlog:
         with self._lock:
             try:
+                # Another client in this process may have set its own.
+                set_patience(self._timeout, retries=0)
                 with _alone(self.folder / "mlflow.lock"):
                     self._backlog = self._pass(figures=figures)
             except Exception as error:  # noqa: BLE001 - nothing here may end the sweep

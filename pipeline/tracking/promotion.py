@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.config import Experiment, load_space
 from pipeline.diffusion.load import load_model
@@ -21,21 +21,13 @@ from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json
 from pipeline.search.places import EXPERIMENT, GALLERY, REPORT, WEIGHTS, store_root, trial_name
 from pipeline.search.records import SweepRecord, TrialRecord
-from pipeline.tracking.choose import choose, lacking
-from pipeline.tracking.connection import connect
-from pipeline.tracking.ledger import Ledger, Sent
+from pipeline.tracking.choose import check_constraints, choose, lacking
 from pipeline.tracking.manifest import MANIFEST, file_hashes, versions
-from pipeline.tracking.mirror import LEDGER, Mirror
-from pipeline.tracking.registry import Registered, register
-from pipeline.tracking.trial_run import log_image_once, log_metrics
+from pipeline.tracking.publication import publish
+from pipeline.tracking.registry import Registered
 from pipeline.tracking.uri import tracking_uri
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
 _FRESH_SEED: Final = 500_000_009  # further from any seed of the search than its repeats reach
-_TIMEOUT: Final = 60  # seconds: somebody waits, and uploads are large
-_RETRIES: Final = 2
 
 
 @dataclass(frozen=True)
@@ -141,7 +133,8 @@ def promote(
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return _publish(record, chosen, folder, judged.report, address)
+    registered, run = publish(record, chosen, folder, judged.report, address)
+    return Promotion(chosen.number, folder, judged.report, registered, run, address)
 
 
 def _named(record: SweepRecord, number: int, constraints: Mapping[str, float]) -> TrialRecord:
@@ -153,6 +146,7 @@ def _named(record: SweepRecord, number: int, constraints: Mapping[str, float]) -
             f"trial {number}: expected a complete trial of {record.name} "
             f"({', '.join(complete) or 'there is none yet'}), got {state}"
         )
+    check_constraints(constraints, [found])
     failed = lacking(found.metrics, constraints)
     if failed:
         parts = [f"{name} {value:.4f} < {wanted:g}" for name, (value, wanted) in failed.items()]
@@ -232,83 +226,4 @@ def _write_manifest(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "files": file_hashes(folder),
         },
-    )
-
-
-def _publish(
-    record: SweepRecord, trial: TrialRecord, folder: Path, report: Report, uri: str
-) -> Promotion:
-    """Upload the folder under the trial's run and register it."""
-    from mlflow.exceptions import MlflowException
-
-    backlog = Mirror(record.folder, uri).sync_once()
-    sent = Ledger.load(record.folder / LEDGER, uri).trials.get(trial.number)
-    if sent is None or trial.number in backlog.trials:
-        raise ValueError(
-            f"{uri}: expected MLflow to take trial {trial.number}, got: {backlog.reason}; the "
-            f"judged folder stays in {folder}: promote again when MLflow answers"
-        )
-    client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
-    try:
-        registered = _register(client, record, trial, folder, report, sent)
-    except (MlflowException, OSError) as error:
-        raise ValueError(
-            f"{uri}: expected MLflow to register the model, got: {error}; the judged folder "
-            f"stays in {folder}: promote again when MLflow answers"
-        ) from error
-    return Promotion(trial.number, folder, report, registered, sent.run, uri)
-
-
-def _register(
-    client: MlflowClient,
-    record: SweepRecord,
-    trial: TrialRecord,
-    folder: Path,
-    report: Report,
-    sent: Sent,
-) -> Registered:
-    # A place of its own for every promotion: an earlier version's files must not change.
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    place = f"promoted/{moment}"
-    client.log_artifacts(sent.run, str(folder), place)
-    confirmed = {f"promotion/{name}": value for name, value in report.metrics.items()}
-    log_metrics(client, sent.run, sent.start, confirmed, 0)
-    if (folder / GALLERY).is_file():
-        log_image_once(client, sent.run, folder / GALLERY, f"promoted {moment}", 0)
-    tags = {
-        "sweep": record.name,
-        "trial": str(trial.number),
-        "concept": ", ".join(report.concept.forget),
-        "base": report.base,
-        "model": report.model,
-        **{name: f"{report.metrics[name]:.6g}" for name in ("ua", "ira", "cra", "alignment")},
-    }
-    registered = register(
-        client,
-        record.name,
-        f"runs:/{sent.run}/{place}",
-        sent.run,
-        tags=tags,
-        description=_description(record, trial, report),
-    )
-    client.set_tag(sent.run, "promoted", f"{registered.name} version {registered.version}")
-    return registered
-
-
-def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str:
-    rows = [
-        f"| {name} | {report.metrics[name]:.4f} | {report.base_metrics[name]:.4f} |"
-        for name in ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment")
-    ]
-    pictures = report.images.forget + report.images.retain
-    return "\n".join(
-        [
-            f"**{', '.join(report.concept.forget)}** erased: trial {trial.number} of sweep",
-            f"`{record.name}`, judged by `{report.judge.classifier.name}` on {pictures} fresh",
-            "pictures.",
-            "",
-            "| metric | this model | base |",
-            "|---|---|---|",
-            *rows,
-        ]
     )

@@ -14,8 +14,8 @@ SMOKE = ROOT / "search_spaces" / "smoke.yaml"
 Unlearn = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run_unlearn(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `unlearn` in a home folder, which also is its current one."""
+def environment_of(home: Path) -> dict[str, str]:
+    """What a process with this home sees; nothing of the developer's own settings."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -25,10 +25,15 @@ def run_unlearn(home: Path, *arguments: object) -> subprocess.CompletedProcess[s
     }
     for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
         environment.pop(name, None)
+    return environment
+
+
+def run_unlearn(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `unlearn` in a home folder, which also is its current one."""
     return subprocess.run(
         [sys.executable, "-m", "pipeline", *map(str, arguments)],
         cwd=home,
-        env=environment,
+        env=environment_of(home),
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import signal
@@ -9,10 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
-_STARTS_WITHIN = 60.0  # seconds
+_STARTS_WITHIN = 120.0  # seconds
 
 
 class Server:
@@ -34,9 +34,11 @@ class Server:
 
     @property
     def uri(self) -> str:
+        """Its address."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
+        """Start it and wait until it answers."""
         log = (self._folder / "server.log").open("ab")
         self._process = subprocess.Popen(
             [
@@ -66,6 +68,7 @@ class Server:
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
+        """Go on after `freeze`."""
         self._signal(signal.SIGCONT)
 
     def forget(self) -> None:
@@ -82,7 +85,9 @@ class Server:
         deadline = time.monotonic() + _STARTS_WITHIN
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=1):
+                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1)
+                connection.request("GET", "/health")
+                if connection.getresponse().status == http.HTTPStatus.OK:
                     return
             except OSError:
                 time.sleep(0.1)

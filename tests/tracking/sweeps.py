@@ -41,14 +41,20 @@ class Sweep:
     Args:
         folder: of the sweep; its name is the sweep's.
         scores: erasure and alignment of the trials that are complete from the start.
+        created: time of day at which it began.
+        text: the search space.
     """
 
     def __init__(
-        self, folder: Path, scores: tuple[tuple[float, float], ...] = (), created: str = "12:00:00"
+        self,
+        folder: Path,
+        scores: tuple[tuple[float, float], ...] = (),
+        created: str = "12:00:00",
+        text: str = SPACE,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        space = parse_space(SPACE.replace("tiny", folder.name))
+        space = parse_space(text.replace("tiny", folder.name))
         self._space = space
         (folder / "space.yaml").write_text(dump_space(space))
         self._created = f"2026-01-02T{created}Z"
@@ -62,13 +68,16 @@ class Sweep:
 
     @property
     def record(self) -> SweepRecord:
+        """The folder as search reads it."""
         return read_sweep(self.folder)
 
     def status(self, status: str) -> None:
+        """Set the sweep's status."""
         facts = {"name": self.folder.name, "created": self._created, "version": "0.1.0"}
         write_json(self.folder / "sweep.json", {**facts, "base": "f" * 64, "status": status})
 
     def trial(self, number: int) -> Path:
+        """A trial's folder."""
         return self.folder / "trials" / f"{number:04d}"
 
     def begin(self, steps: tuple[int, ...] = STEPS) -> int:
@@ -83,11 +92,13 @@ class Sweep:
         return proposal.number
 
     def train(self, number: int, steps: tuple[int, ...]) -> None:
+        """Append telemetry of some steps."""
         with (self.trial(number) / "telemetry.jsonl").open("a") as file:
             for step in steps:
                 file.write(f"{telemetry(number, step).line()}\n")
 
     def finish(self, number: int, erasure: float, alignment: float) -> None:
+        """End a trial with a report."""
         metrics = {"erasure": erasure, "alignment": alignment, "ua": erasure, "cra": 0.95}
         folder = self.trial(number)
         report = {"metrics": metrics, "neighbours": {"sandal": 0.9, "ankle boot": 0.8}}
@@ -97,11 +108,13 @@ class Sweep:
         self._study.tell(number, Outcome(metrics, None, 5.0))
 
     def fail(self, number: int, reason: str) -> None:
+        """End a trial without one."""
         kind, _, message = reason.partition(": ")
         write_json(self.trial(number) / "failure.json", {"kind": kind, "message": message})
         self._study.tell(number, Outcome({}, reason, 1.0))
 
     def prune(self, number: int) -> None:
+        """Stop a trial early."""
         self._study.prune(number, "worse than most")
 
 

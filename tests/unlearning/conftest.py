@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from pipeline.config import Experiment
 from pipeline.diffusion import DiffusionModel, Sampler, Store, load_model
 from pipeline.diffusion.synthesis import embed, synthesize
 from pipeline.unlearning.batches import Pool, TrainingSet
@@ -35,33 +32,3 @@ def data(base: DiffusionModel, tmp_path_factory: pytest.TempPathFactory) -> Trai
     retain = {"same_context": pool("sandal", None), "neighbours": pool("bag", None)}
     mix = {"same_context": 0.5, "neighbours": 0.5}
     return TrainingSet(pool("sneaker", "sandal"), retain, mix, identity="test")
-
-
-def experiment(**update: object) -> Experiment:
-    """A short training; keywords override its update."""
-    settings = {
-        "rule": "restricted_gradient",
-        "learning_rate": 1e-3,
-        "steps": 6,
-        "forget_batch": 4,
-        "retain_batch": 4,
-        "telemetry_every": 2,
-        "checkpoint_every": 2,
-        "precision": "fp32",
-        **update,
-    }
-    return Experiment.model_validate(
-        {
-            "name": "short",
-            "concept": {"kind": "object", "forget": ["sneaker"]},
-            "losses": {"forget": "ascent", "retain": "denoise"},
-            "update": settings,
-            "budget": {"trials": 1},
-        }
-    )
-
-
-def folder_of(path: Path, name: str) -> Path:
-    folder = path / name
-    folder.mkdir()
-    return folder

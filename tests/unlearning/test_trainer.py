@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import experiment, folder_of
 from safetensors.torch import load_file
 
 from pipeline.diffusion import DiffusionModel
 from pipeline.unlearning import DivergedError, train
 from pipeline.unlearning.batches import Pool, TrainingSet
 from pipeline.unlearning.telemetry import StepRecord, read_telemetry
+from tests.unlearning.short_runs import experiment, folder_of
 
 
 class Killed(BaseException):

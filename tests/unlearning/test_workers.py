@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 import torch.multiprocessing as mp
-from conftest import experiment, folder_of
 from safetensors.torch import load_file
 
 from pipeline.diffusion import DiffusionModel, load_model
@@ -17,6 +16,7 @@ from pipeline.unlearning import train
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.telemetry import read_telemetry
 from pipeline.unlearning.workers import workers_of_this_process
+from tests.unlearning.short_runs import experiment, folder_of
 
 RULES = ("restricted_gradient", "weighted_sum")
 

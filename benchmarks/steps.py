@@ -1,0 +1,197 @@
+"""One training step of each update rule at the same batches: seconds side by side, peak memory.
+
+Run `python benchmarks/steps.py`. Ratios are taken pair by pair within a round, so that a machine
+whose speed drifts does not bend them; every variant's peak memory is that of a process of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from pipeline.config import Experiment
+from pipeline.diffusion import DiffusionModel, load_model
+from pipeline.diffusion.model import predict
+from pipeline.diffusion.parameters import trainable
+from pipeline.unlearning.batches import Batch, Pool, TrainingSet, draw_batches
+from pipeline.unlearning.objectives import Predictors, forget_loss, retain_loss
+from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.workers import ALONE
+
+ROUNDS = 12
+MEMORY_STEPS = 3
+Step = Callable[[Batch, Batch], None]
+
+
+def settings(rule: str, train: str) -> Experiment:
+    """The default step, over all parameters or over cross-attention."""
+    return Experiment.model_validate(
+        {
+            "name": "steps",
+            "model": {"train": train},
+            "concept": {"kind": "object", "forget": ["sneaker"]},
+            "update": {"rule": rule, "learning_rate": 1e-6},
+            "budget": {"trials": 1},
+        }
+    )
+
+
+def make_stepper(model: DiffusionModel, experiment: Experiment) -> Stepper:
+    """A stepper over a fresh copy of the U-Net."""
+    unet = copy.deepcopy(model.unet)
+    parameters = list(trainable(unet, experiment.model.train).values())
+    predictors = Predictors(
+        partial(predict, unet, precision=torch.bfloat16),
+        partial(predict, model.unet, precision=torch.bfloat16),
+    )
+    optimizer = torch.optim.AdamW(parameters, lr=1e-6)
+    losses, update = experiment.losses, experiment.update
+    return Stepper(model, predictors, parameters, optimizer, losses, update, ALONE)
+
+
+def ours(stepper: Stepper) -> Step:
+    """The project's own step, without telemetry."""
+    return lambda forget, retain: void(stepper.step(10, forget, retain, watch=False))
+
+
+def void(_: object) -> None:
+    """Drop a value."""
+
+
+def losses_of(stepper: Stepper, forget: Batch, retain: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both mean losses."""
+    shared = (stepper.model, stepper.predictors)
+    return (
+        forget_loss(*shared, forget, stepper.losses).mean(),
+        retain_loss(*shared, retain, stepper.losses).mean(),
+    )
+
+
+def finish(stepper: Stepper) -> None:
+    """Clip and step, as every variant does."""
+    nn.utils.clip_grad_norm_(stepper.parameters, 1.0)
+    stepper.optimizer.step()
+    stepper.optimizer.zero_grad(set_to_none=True)
+
+
+def one_backward(stepper: Stepper) -> Step:
+    """The weighted sum in its cheapest form: both losses in one backward pass."""
+
+    def step(forget: Batch, retain: Batch) -> None:
+        forgotten, retained = losses_of(stepper, forget, retain)
+        (forgotten + stepper.update.retain_weight * retained).backward()
+        finish(stepper)
+
+    return step
+
+
+def gradient(parameter: nn.Parameter) -> torch.Tensor:
+    """A parameter's gradient, which a backward pass has just set."""
+    if parameter.grad is None:
+        raise RuntimeError("expected a backward pass before this")
+    return parameter.grad
+
+
+def flatten_and_project(stepper: Stepper) -> Step:
+    """The restricted gradient written down directly: flat vectors, projected and summed."""
+
+    def step(forget: Batch, retain: Batch) -> None:
+        flat = []
+        for loss in losses_of(stepper, forget, retain):
+            loss.backward()
+            flat.append(torch.cat([gradient(p).flatten() for p in stepper.parameters]))
+            stepper.optimizer.zero_grad(set_to_none=True)
+        f, r = flat
+        conflict = torch.dot(f, r).clamp(max=0)
+        projected_f = f - conflict / torch.dot(r, r) * r
+        projected_r = r - conflict / torch.dot(f, f) * f
+        update = projected_f + stepper.update.retain_weight * projected_r
+        start = 0
+        for parameter in stepper.parameters:
+            count = parameter.numel()
+            parameter.grad = update[start : start + count].view_as(parameter)
+            start += count
+        finish(stepper)
+
+    return step
+
+
+VARIANTS: dict[str, tuple[str, Callable[[Stepper], Step]]] = {
+    "restricted gradient": ("restricted_gradient", ours),
+    "weighted sum": ("weighted_sum", ours),
+    "weighted sum, one backward": ("weighted_sum", one_backward),
+    "flatten and project": ("restricted_gradient", flatten_and_project),
+}
+
+
+def batches(model: DiffusionModel, experiment: Experiment, step: int) -> tuple[Batch, Batch]:
+    """Batches of the default size; random latents cost what pictures cost."""
+    generator = torch.Generator().manual_seed(0)
+    states = model.encode_prompts(["a photo of a red sneaker"] * 32)
+
+    def pool(anchors: torch.Tensor | None) -> Pool:
+        latents = torch.randn(32, *model.latent_shape, generator=generator)
+        return Pool(latents, states, anchors)
+
+    data = TrainingSet(pool(states), {"generic": pool(None)}, {"generic": 1.0}, "benchmark")
+    return draw_batches(data, experiment.update, 0, step, 1000)
+
+
+def peak_megabytes(variant: str, train: str) -> float:
+    """Peak resident memory of a process that takes a few steps of one variant."""
+    command = [sys.executable, __file__, variant, train]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(printed.split()[-1])
+
+
+def run_for_memory(variant: str, train: str) -> None:
+    """What `peak_megabytes` starts."""
+    model = load_model("fashion-canvas")
+    rule, make = VARIANTS[variant]
+    experiment = settings(rule, train)
+    step = make(make_stepper(model, experiment))
+    for number in range(MEMORY_STEPS):
+        step(*batches(model, experiment, number))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def main() -> None:
+    """Print one table for each choice of parameters."""
+    torch.set_num_threads(1)
+    if len(sys.argv) > 1:
+        run_for_memory(*sys.argv[1:])
+        return
+    model = load_model("fashion-canvas")
+    for train in ("all", "cross_attention"):
+        steps = {
+            name: make(make_stepper(model, settings(rule, train)))
+            for name, (rule, make) in VARIANTS.items()
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in steps}
+        for round_number in range(-2, ROUNDS):  # two rounds warm up
+            drawn = batches(model, settings("weighted_sum", train), round_number + 2)
+            for name, step in steps.items():
+                start = time.perf_counter()
+                step(*drawn)
+                if round_number >= 0:
+                    seconds[name].append(time.perf_counter() - start)
+        print(f"\ntrain: {train}; {ROUNDS} rounds, one thread, forget batch 16, retain batch 32")
+        print(f"{'step':28} {'median s':>9} {'ratio':>7} {'peak MB':>8}")
+        reference = seconds["weighted sum, one backward"]
+        for name, mine in seconds.items():
+            ratio = statistics.median(a / b for a, b in zip(mine, reference, strict=True))
+            memory = peak_megabytes(name, train)
+            print(f"{name:28} {statistics.median(mine):9.3f} {ratio:7.3f} {memory:8.0f}")
+
+
+if __name__ == "__main__":
+    main()

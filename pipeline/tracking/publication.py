@@ -1,0 +1,108 @@
+"""Publication: a promoted folder becomes a version in the registry, under its trial's run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipeline.evaluation.report import Report
+from pipeline.search.places import GALLERY
+from pipeline.search.records import SweepRecord, TrialRecord
+from pipeline.tracking.connection import connect
+from pipeline.tracking.ledger import Ledger, Sent
+from pipeline.tracking.mirror import LEDGER, Mirror
+from pipeline.tracking.registry import Registered, register
+from pipeline.tracking.trial_run import log_image_once, log_metrics
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_TIMEOUT: Final = 60  # seconds: somebody waits, and uploads are large
+_RETRIES: Final = 2
+
+
+def publish(
+    record: SweepRecord, trial: TrialRecord, folder: Path, report: Report, uri: str
+) -> tuple[Registered, str]:
+    """Upload a promoted folder under its trial's run and register it.
+
+    Returns:
+        The version, and MLflow's id of the trial's run.
+
+    Raises:
+        ValueError: MLflow can't be reached, or refuses.
+    """
+    from mlflow.exceptions import MlflowException
+
+    backlog = Mirror(record.folder, uri).sync_once()
+    sent = Ledger.load(record.folder / LEDGER, uri).trials.get(trial.number)
+    if sent is None or trial.number in backlog.trials:
+        raise ValueError(
+            f"{uri}: expected MLflow to take trial {trial.number}, got: {backlog.reason}; the "
+            f"judged folder stays in {folder}: promote again when MLflow answers"
+        )
+    client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
+    try:
+        registered = _register(client, record, trial, folder, report, sent)
+    except (MlflowException, OSError) as error:
+        raise ValueError(
+            f"{uri}: expected MLflow to register the model, got: {error}; the judged folder "
+            f"stays in {folder}: promote again when MLflow answers"
+        ) from error
+    return registered, sent.run
+
+
+def _register(
+    client: MlflowClient,
+    record: SweepRecord,
+    trial: TrialRecord,
+    folder: Path,
+    report: Report,
+    sent: Sent,
+) -> Registered:
+    # A place of its own for every promotion: an earlier version's files must not change.
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    place = f"promoted/{moment}"
+    client.log_artifacts(sent.run, str(folder), place)
+    confirmed = {f"promotion/{name}": value for name, value in report.metrics.items()}
+    log_metrics(client, sent.run, sent.start, confirmed, 0)
+    if (folder / GALLERY).is_file():
+        log_image_once(client, sent.run, folder / GALLERY, f"promoted {moment}", 0)
+    tags = {
+        "sweep": record.name,
+        "trial": str(trial.number),
+        "concept": ", ".join(report.concept.forget),
+        "base": report.base,
+        "model": report.model,
+        **{name: f"{report.metrics[name]:.6g}" for name in ("ua", "ira", "cra", "alignment")},
+    }
+    registered = register(
+        client,
+        record.name,
+        f"runs:/{sent.run}/{place}",
+        sent.run,
+        tags=tags,
+        description=_description(record, trial, report),
+    )
+    client.set_tag(sent.run, "promoted", f"{registered.name} version {registered.version}")
+    return registered
+
+
+def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str:
+    rows = [
+        f"| {name} | {report.metrics[name]:.4f} | {report.base_metrics[name]:.4f} |"
+        for name in ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment")
+    ]
+    pictures = report.images.forget + report.images.retain
+    return "\n".join(
+        [
+            f"**{', '.join(report.concept.forget)}** erased: trial {trial.number} of sweep",
+            f"`{record.name}`, judged by `{report.judge.classifier.name}` on {pictures} fresh",
+            "pictures.",
+            "",
+            "| metric | this model | base |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )

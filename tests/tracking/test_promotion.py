@@ -1,0 +1,230 @@
+"""Promotion: judged again by other eyes, complete on disk, champion in the registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from pipeline.diffusion.load import load_model
+from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.parameters import trainable
+from pipeline.diffusion.store import Store
+from pipeline.diffusion.weights import save_weights
+from pipeline.evaluation.judge import evaluate
+from pipeline.evaluation.locate import judge_folder
+from pipeline.evaluation.report import Report
+from pipeline.prompts import build_prompt_set
+from pipeline.search.places import store_root
+from pipeline.tracking.connection import connect
+from pipeline.tracking.promotion import (
+    NotConfirmedError,
+    Promotion,
+    SecondJudgement,
+    promote,
+)
+from tests.tracking.sweeps import Sweep
+
+SPACE = """
+name: tiny
+concept: {kind: object, forget: [sneaker]}
+prompts: {train: 4, test: 16}
+update: {learning_rate: {log_uniform: [1e-5, 1e-3]}}
+evaluation: {steps: 2, batch: 16, gallery: 2}
+objectives: {erasure: maximize, alignment: maximize}
+budget: {trials: 2, sampler: random}
+"""
+SEED = 4321
+ONCE = SecondJudgement(seed=SEED, repeats=1)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A sweep of two trials, recorded nowhere yet; the second one is broken."""
+
+    sweep: Sweep
+    uri: str
+    base: DiffusionModel
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Stage]:
+    home = tmp_path_factory.mktemp("home")
+    shutil.copyfile(empty_database, home / "mlflow.db")
+    base = load_model("fashion-canvas")
+    sweep = Sweep(home / "sweeps" / "tiny", ((0.97, 0.8), (0.5, 0.99)), text=SPACE)
+    for number, noise in enumerate((0.5, 3.0)):
+        generator = torch.Generator().manual_seed(number)
+        changed = {
+            name: value + noise * value.std() * torch.randn(value.shape, generator=generator)
+            for name, value in trainable(base.unet, "cross_attention").items()
+        }
+        path = sweep.trial(number) / "weights.safetensors"
+        save_weights(changed, path, base.dtype, {"base": base.fingerprint})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNLEARN_HOME", str(home))
+        yield Stage(sweep, f"sqlite:///{home / 'mlflow.db'}", base)
+
+
+@pytest.fixture(autouse=True)
+def _home_of_the_stage(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base's pictures are made once for all tests here."""
+    monkeypatch.setenv("UNLEARN_HOME", str(stage.sweep.folder.parent.parent))
+
+
+@pytest.fixture(scope="module")
+def promotion(stage: Stage) -> Promotion:
+    return promote(stage.sweep.record, {"erasure": 0.0, "ua": 0.0}, uri=stage.uri, judgement=ONCE)
+
+
+def test_the_member_with_most_to_spare_is_promoted(stage: Stage, promotion: Promotion) -> None:
+    assert promotion.trial == 0
+    assert promotion.folder == stage.sweep.folder / "promoted" / "0000"
+    assert not list(promotion.folder.parent.glob(".*"))
+
+
+def test_other_eyes_judged_other_pictures(promotion: Promotion) -> None:
+    report = promotion.report
+    assert Report.load(promotion.folder / "report.json") == report
+    assert report.judge.classifier.name == "second-classifier"
+    assert report.sampling.seed == SEED
+    assert report.images.forget + report.images.retain == 16
+
+
+def test_the_manifest_names_every_file_and_where_it_comes_from(
+    stage: Stage, promotion: Promotion
+) -> None:
+    manifest = json.loads((promotion.folder / "manifest.json").read_text())
+    found = {
+        path.relative_to(promotion.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in promotion.folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+    assert {name: entry["sha256"] for name, entry in manifest["files"].items()} == found
+    assert {"model_index.json", "report.json", "gallery.png"} < set(found)
+    assert (manifest["sweep"], manifest["trial"]) == ("tiny", 0)
+    assert manifest["base"]["fingerprint"] == stage.base.fingerprint
+    assert manifest["params"] == stage.sweep.record.trials[0].params
+    assert manifest["model"] == load_model(promotion.folder).fingerprint
+    assert manifest["versions"]["torch"] == version("torch")
+
+
+def test_plain_diffusers_draws_the_pictures_that_were_judged(
+    stage: Stage, promotion: Promotion
+) -> None:
+    experiment = stage.sweep.record.space.fill({"update.learning_rate": 1e-4})
+    judged = evaluate(
+        load_model(promotion.folder),
+        build_prompt_set(experiment.concept, experiment.prompts),
+        experiment,
+        Store(store_root()),
+        classifier=judge_folder("second-classifier", "fashion-canvas"),
+        clip=judge_folder("clip", "fashion-canvas"),
+        seed=SEED,
+    )
+    assert judged.report.pictures == promotion.report.pictures
+    plain = StableDiffusionPipeline.from_pretrained(promotion.folder, torch_dtype=torch.float32)
+    plain.set_progress_bar_config(disable=True)
+    pictures = promotion.report.pictures
+    latents = [
+        torch.randn(stage.base.latent_shape, generator=torch.Generator().manual_seed(picture.seed))
+        for picture in pictures
+    ]
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        drawn = plain(
+            [picture.text for picture in pictures],
+            latents=torch.stack(latents),
+            num_inference_steps=experiment.evaluation.steps,
+            guidance_scale=experiment.evaluation.guidance,
+            output_type="pt",
+        ).images
+    # Text and latents are rounded at other places here: a few of 256 levels, not other pictures.
+    off = (drawn.float() * 2 - 1 - judged.images).abs().mean(dim=(1, 2, 3))
+    from_base = (judged.base_images - judged.images).abs().mean(dim=(1, 2, 3))
+    assert float(off.max()) < 0.04
+    assert float(off.mean()) < float(from_base.mean()) / 3
+
+
+def test_the_registry_holds_the_folder_and_its_champion(
+    stage: Stage, promotion: Promotion, tmp_path: Path
+) -> None:
+    registered = promotion.registered
+    assert (registered.name, registered.version, registered.previous) == ("tiny", 1, None)
+    client = connect(stage.uri, timeout=5)
+    champion = client.get_model_version_by_alias("tiny", "champion")
+    assert champion.run_id == promotion.run
+    assert champion.tags["concept"] == "sneaker"
+    assert champion.source.startswith(f"runs:/{promotion.run}/")
+    path = champion.source.removeprefix(f"runs:/{promotion.run}/")
+    fetched = Path(client.download_artifacts(promotion.run, path, str(tmp_path)))
+    assert load_model(fetched).fingerprint == promotion.report.model
+    run = client.get_run(promotion.run)
+    assert run.data.tags["promoted"] == "tiny version 1"
+    assert run.data.tags["trial"] == "0"
+    assert run.data.metrics["promotion/ua"] == promotion.report.metrics["ua"]
+
+
+def test_a_later_promotion_leaves_the_earlier_version_as_it_was(
+    stage: Stage, promotion: Promotion
+) -> None:
+    again = promote(stage.sweep.record, {}, trial=1, uri=stage.uri, judgement=ONCE)
+    assert (again.registered.version, again.registered.previous) == (2, 1)
+    client = connect(stage.uri, timeout=5)
+    versions = {
+        alias: int(client.get_model_version_by_alias("tiny", alias).version)
+        for alias in ("champion", "previous")
+    }
+    assert versions == {"champion": 2, "previous": 1}
+    assert client.get_model_version("tiny", "1").run_id == promotion.run
+
+
+def test_what_the_second_judge_does_not_confirm_is_not_promoted(stage: Stage) -> None:
+    # Its weights are noise, whatever the search's record says.
+    with pytest.raises(NotConfirmedError, match=r"trial 1: .*cra .* < 0.95") as caught:
+        promote(stage.sweep.record, {"cra": 0.95}, trial=1, uri=stage.uri, judgement=ONCE)
+    assert caught.value.report.metrics["cra"] < 0.95
+    assert not list((stage.sweep.folder / "promoted").glob(".*"))
+
+
+def test_a_server_that_is_away_costs_no_judgement(stage: Stage) -> None:
+    with pytest.raises(ValueError, match=r"the judged folder stays in .*0000"):
+        promote(stage.sweep.record, {}, trial=0, uri="http://127.0.0.1:1", judgement=ONCE)
+    assert (stage.sweep.folder / "promoted" / "0000" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("trial", "bounds", "message"),
+    [
+        (7, {}, r"trial 7: expected a complete trial of tiny \(0, 1\), got no such trial"),
+        (1, {"eraser": 0.9}, r"eraser: expected a metric of the report"),
+        (1, {"erasure": 0.9}, r"trial 1: expected it to meet every bound, got erasure 0.5000"),
+    ],
+)
+def test_a_trial_that_will_not_do_is_refused_at_once(
+    stage: Stage, trial: int, bounds: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        promote(stage.sweep.record, bounds, trial=trial, uri=stage.uri)
+
+
+def test_the_searchs_own_classifier_is_no_second_one(tmp_path: Path) -> None:
+    own = judge_folder("classifier", "fashion-canvas")
+    text = SPACE.replace("steps: 2", f"steps: 2, classifier: {own}")
+    sweep = Sweep(tmp_path / "tiny", ((0.9, 0.9),), text=text)
+    (sweep.trial(0) / "weights.safetensors").touch()
+    with pytest.raises(ValueError, match="expected a second classifier that no search has used"):
+        promote(sweep.record, {})
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path / "tiny", ((0.9, 0.9),), text=SPACE)
+    with pytest.raises(ValueError, match=r"weights\.safetensors: expected the trial's weights"):
+        promote(sweep.record, {})
