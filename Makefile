@@ -17,7 +17,7 @@ export UNLEARN_HOME
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := $(UNLEARN_HOME)/sweeps/demo
-IMAGES := $(UNLEARN_HOME)/demo-before-and-after.png
+IMAGES := $(DEMO)/before-and-after.png
 
 .PHONY: help install demo mlflow test lint
 
@@ -31,6 +31,7 @@ $(INSTALLED): pyproject.toml
 	  echo "expected Python 3.11 or newer, found no '$(PYTHON)'; install it or run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "expected Python 3.11 or newer, '$(PYTHON)' is $$($(PYTHON) -V 2>&1); run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Installing into $(VENV): some minutes the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
 	@touch $@

@@ -152,7 +152,7 @@ def _build_classifier(work: Path, architecture: Architecture, progress: Progress
 
 
 def _build_denoiser(work: Path, progress: Progress) -> None:
-    autoencoder = AutoencoderKL.from_pretrained(work / "autoencoder", torch_dtype=torch.float32)
+    autoencoder = AutoencoderKL.from_pretrained(work / "autoencoder", dtype=torch.float32)
     tokenizer = _tokenizer(work)
     data = _train_data(work)
     latents = _latents(work, autoencoder, data)

@@ -89,7 +89,7 @@ def measure_generations(
 def measure_judges(weights: Path, data: Dataset) -> dict[str, Measures]:
     """Held-out numbers of both classifiers, the CLIP and the autoencoder on composed pictures."""
     clip, tokenizer = _clip(weights)
-    autoencoder = AutoencoderKL.from_pretrained(weights / "base/vae", torch_dtype=torch.float32)
+    autoencoder = AutoencoderKL.from_pretrained(weights / "base/vae", dtype=torch.float32)
     texts = text_features(clip, tokenizer, [canonical_caption(row) for row in data.labels.tolist()])
     matched = (image_features(clip, as_floats(data.pictures)) * texts).sum(1).mean()
     return {

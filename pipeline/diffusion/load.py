@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import diffusers
 import torch
+import transformers
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from safetensors import safe_open
 
@@ -30,9 +32,12 @@ def load_model(
     """
     folder = _folder(str(base), revision)
     _check(folder)
+    # Bars for files that are read in a blink would drown the progress of the real work.
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     pipeline = StableDiffusionPipeline.from_pretrained(
         folder,
-        torch_dtype=torch.float32,
+        dtype=torch.float32,
         use_safetensors=True,
         local_files_only=True,
         safety_checker=None,

@@ -111,7 +111,7 @@ def test_a_champion_draws_the_same_pictures_by_name_and_by_folder(
         assert told.returncode == 0, told.stderr
         with Image.open(home / "drawn.png") as picture:
             drawn.append(np.asarray(picture))
-    assert np.array_equal(*drawn)
+    assert np.array_equal(drawn[0], drawn[1])
 
 
 def test_a_trial_is_drawn_beside_the_base(home: Path) -> None:
@@ -143,6 +143,7 @@ def test_judging_a_trial_again_gives_its_very_report(home: Path) -> None:
     assert f"{trial.metrics['erasure']:.3f}" in told.stdout
 
 
+@pytest.mark.timeout(600)
 def test_ctrl_c_leaves_a_sweep_that_resumes(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*(sys.executable, "-m", "pipeline", "sweep", str(SMOKE)), "--set", "update.steps=60"],

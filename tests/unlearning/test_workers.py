@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from safetensors.torch import load_file
+from torch.multiprocessing.spawn import spawn
 
 from pipeline.diffusion import DiffusionModel, load_model
 from pipeline.unlearning import train
@@ -44,7 +44,7 @@ def _free_port() -> int:
 def together(data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of what two workers trained, one folder a rule."""
     folder = tmp_path_factory.mktemp("together")
-    mp.spawn(_work, args=(_free_port(), data, folder), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(_work, args=(_free_port(), data, folder), nprocs=2)
     return folder
 
 
