@@ -24,8 +24,8 @@ from pipeline.canvas import denoiser, judges
 from pipeline.canvas.dataset import Dataset, compose_dataset, load_dataset, tokenize
 from pipeline.canvas.manifest import write_manifest
 from pipeline.canvas.photographs import Split, read_photographs
-from pipeline.canvas.schooling import Progress, school
-from pipeline.evaluation.classifier import Architecture
+from pipeline.canvas.schooling import Progress, Schedule, school
+from pipeline.evaluation.classifier import Architecture, AxisClassifier
 
 Stage = Literal[
     "data",
@@ -34,6 +34,7 @@ Stage = Literal[
     "classifier",
     "second-classifier",
     "denoiser",
+    "typical-denoiser",
     "clip-naming",
     "manifest",
 ]
@@ -77,6 +78,8 @@ def _run(stage: Stage, photographs: Path, work: Path, progress: Progress) -> Non
             _build_classifier(work, "residual", progress)
         case "denoiser":
             _build_denoiser(work, progress)
+        case "typical-denoiser":
+            _build_typical_denoiser(work, progress)
         case "clip-naming":
             _build_clip_naming(work, progress)
         case "manifest":
@@ -152,28 +155,53 @@ def _build_classifier(work: Path, architecture: Architecture, progress: Progress
 
 
 def _build_denoiser(work: Path, progress: Progress) -> None:
-    autoencoder = AutoencoderKL.from_pretrained(work / "autoencoder", dtype=torch.float32)
-    tokenizer = _tokenizer(work)
-    data = _train_data(work)
-    latents = _latents(work, autoencoder, data)
     clip = CLIPModel.from_pretrained(work / "clip", dtype=torch.float32)
-    text_encoder = denoiser.text_encoder_of(clip)
-    unet = _seeded(denoiser.new_unet, seed=denoiser.SCHEDULE.seed)
-    empty = tokenize(tokenizer, [""])[0]
-    loss = denoiser.DenoiserLoss(unet, text_encoder, latents, data.token_ids, empty)
-    modules = {"unet": unet, "text_encoder": text_encoder}
-    school("denoiser", modules, loss, denoiser.SCHEDULE, work, progress)
     pipeline = StableDiffusionPipeline(
-        vae=autoencoder.half(),
-        text_encoder=text_encoder.half(),
-        tokenizer=tokenizer,
-        unet=unet.half(),
+        vae=AutoencoderKL.from_pretrained(work / "autoencoder", dtype=torch.float32),
+        text_encoder=denoiser.text_encoder_of(clip),
+        tokenizer=_tokenizer(work),
+        unet=_seeded(denoiser.new_unet, seed=denoiser.SCHEDULE.seed),
         scheduler=denoiser.noise_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    data = _train_data(work)
+    rows = torch.arange(len(data))
+    _train_pipeline("denoiser", pipeline, data, rows, denoiser.SCHEDULE, work, progress)
+    pipeline.save_pretrained(work / "denoiser")
+
+
+def _build_typical_denoiser(work: Path, progress: Progress) -> None:
+    """Go on with pictures that nobody could take for another object, at a lower rate."""
+    pipeline = StableDiffusionPipeline.from_pretrained(work / "denoiser", dtype=torch.float32)
+    data = _train_data(work)
+    eyes = [AxisClassifier.load(work / name) for name in ("classifier", "second-classifier")]
+    rows = judges.typical(eyes, data).nonzero().flatten()
+    schedule = denoiser.TYPICAL_SCHEDULE
+    _train_pipeline("typical-denoiser", pipeline, data, rows, schedule, work, progress)
     pipeline.save_pretrained(work / "base")
+
+
+def _train_pipeline(
+    name: str,
+    pipeline: StableDiffusionPipeline,
+    data: Dataset,
+    rows: Tensor,
+    schedule: Schedule,
+    work: Path,
+    progress: Progress,
+) -> None:
+    """Train U-Net and text encoder in place on some rows of the data, and halve the precision."""
+    latents = _latents(work, pipeline.vae, data)
+    empty = tokenize(pipeline.tokenizer, [""])[0]
+    unet = pipeline.unet.to(memory_format=torch.channels_last)
+    modules = {"unet": unet, "text_encoder": pipeline.text_encoder}
+    loss = denoiser.DenoiserLoss(
+        unet, pipeline.text_encoder, latents[rows], data.token_ids[rows], empty
+    )
+    school(name, modules, loss, schedule, work, progress)
+    pipeline.to(dtype=torch.float16)
 
 
 def _publish(work: Path, progress: Progress) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
@@ -12,6 +14,7 @@ from pipeline.canvas.schooling import Schedule
 SCHEDULE = Schedule(
     steps=4500, batch=64, learning_rate=1e-3, weight_decay=0.01, seed=5, ema_decay=0.999
 )
+TYPICAL_SCHEDULE = replace(SCHEDULE, steps=1500, learning_rate=4e-4, warmup=50, seed=7)
 _UNCONDITIONAL_SHARE = 0.1
 _WEIGHT_CAP = 5.0
 

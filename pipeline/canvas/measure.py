@@ -19,7 +19,7 @@ from pipeline.diffusion.sampling import Progress, Sampler, decode, sample_latent
 from pipeline.evaluation.classifier import AxisClassifier
 from pipeline.prompts.fashion import BACKGROUNDS, COLOURS, OBJECTS, STYLES
 
-SAMPLER = Sampler(steps=20, guidance=3.0, batch=32)
+SAMPLER = Sampler(steps=20, guidance=2.5, batch=32)
 _AXES = {"object": OBJECTS, "style": STYLES, "colour": COLOURS, "background": BACKGROUNDS}
 
 Measures = dict[str, float]

@@ -145,7 +145,7 @@ class SynthesisConfig(_Section):
 
     steps: _Count = 20
     """Sampler steps an image; 1 or more."""
-    guidance: _AtLeastZero = 3.0
+    guidance: _AtLeastZero = 2.5
     """Classifier-free guidance scale; 0 or more, 1 is none."""
     seed: _Seed = 7
     """Combined with each prompt's own seed, 0 to 2^31 - 1."""
@@ -220,7 +220,7 @@ class EvaluationConfig(_Section):
     """`fashion-canvas` (embedded), a folder, or a hub id."""
     steps: _Count = 15
     """Sampler steps an image; 1 or more."""
-    guidance: _AtLeastZero = 3.0
+    guidance: _AtLeastZero = 2.5
     """Classifier-free guidance scale; 0 or more, 1 is none."""
     seed: _Seed = 99
     """Combined with each prompt's own seed, 0 to 2^31 - 1."""
