@@ -59,7 +59,7 @@ mlflow: $(INSTALLED)
 	  --artifacts-destination "$(abspath $(UNLEARN_HOME))/mlartifacts"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

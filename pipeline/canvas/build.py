@@ -23,6 +23,7 @@ from pipeline.canvas import clip as clips
 from pipeline.canvas import denoiser, judges
 from pipeline.canvas.dataset import Dataset, compose_dataset, load_dataset, tokenize
 from pipeline.canvas.manifest import write_manifest
+from pipeline.canvas.measure import draw_contact_sheet
 from pipeline.canvas.photographs import Split, read_photographs
 from pipeline.canvas.schooling import Progress, Schedule, school
 from pipeline.evaluation.classifier import Architecture, AxisClassifier
@@ -49,6 +50,9 @@ _TEST_PICTURES = 8_000
 def build(photographs: Path, work: Path, stages: tuple[Stage, ...], progress: Progress) -> None:
     """Run the stages that are not finished yet.
 
+    A finished stage has left `STAGE.done` in `work`; who removes one to have it made again should
+    remove those of the later stages too.
+
     Args:
         photographs: folder of Fashion-MNIST's files.
         work: folder for everything made on the way, and the results.
@@ -62,6 +66,7 @@ def build(photographs: Path, work: Path, stages: tuple[Stage, ...], progress: Pr
             continue
         _run(stage, photographs, work, progress)
         done.touch()
+        (work / f"{stage}.state.safetensors").unlink(missing_ok=True)
 
 
 def _run(stage: Stage, photographs: Path, work: Path, progress: Progress) -> None:
@@ -120,6 +125,7 @@ def _build_autoencoder(work: Path, progress: Progress) -> None:
     school("autoencoder", {"autoencoder": model}, loss, vae.SCHEDULE, work, progress)
     vae.set_scale(model, data)
     model.half().save_pretrained(work / "autoencoder")
+    (work / "latents.safetensors").unlink(missing_ok=True)
 
 
 def _build_clip(work: Path, progress: Progress) -> None:
@@ -198,7 +204,7 @@ def _train_pipeline(
     unet = pipeline.unet.to(memory_format=torch.channels_last)
     modules = {"unet": unet, "text_encoder": pipeline.text_encoder}
     loss = denoiser.DenoiserLoss(
-        unet, pipeline.text_encoder, latents[rows], data.token_ids[rows], empty
+        unet, pipeline.text_encoder, latents[rows], data.token_ids[rows], empty, schedule.batch
     )
     school(name, modules, loss, schedule, work, progress)
     pipeline.to(dtype=torch.float16)
@@ -213,11 +219,14 @@ def _publish(work: Path, progress: Progress) -> None:
         ("second-classifier", "second-classifier"),
     ):
         shutil.copytree(work / made, weights / part, dirs_exist_ok=True)
+    for path in weights.rglob("*.safetensors"):
+        path.chmod(0o644)  # safetensors writes files that their owner alone can read
     write_manifest(
         weights,
         work / "test",
         lambda done, total: progress("generations for the manifest", done, total, 0.0),
     )
+    draw_contact_sheet(weights / "base", work / "contact-sheet.png")
 
 
 def _latents(work: Path, autoencoder: AutoencoderKL, data: Dataset) -> Tensor:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.config import EMBEDDED_NAME
 from pipeline.prompts.fashion import BACKGROUNDS, COLOURS, OBJECTS, STYLES
-from pipeline.prompts.words import thing_phrase, with_article
+from pipeline.prompts.vocabulary import Scene, vocabulary
 
 UNSTATED = -1
 """The label of an attribute that a caption leaves open."""
@@ -49,18 +50,8 @@ def canonical_caption(labels: Sequence[int]) -> str:
 
 
 def _phrase(stated: Sequence[int], template: int) -> str:
-    name = "thing" if stated[_OBJECT] == UNSTATED else OBJECTS[stated[_OBJECT]]
-    colour = None if stated[_COLOUR] == UNSTATED else COLOURS[stated[_COLOUR]]
-    thing = thing_phrase(name, colour)
-    if stated[_BACKGROUND] != UNSTATED:
-        thing += f" on {with_article(BACKGROUNDS[stated[_BACKGROUND]])} background"
-    if stated[_STYLE] == UNSTATED:
-        return (thing, f"a picture of {thing}", f"an image of {thing}", thing, thing)[template]
-    style = STYLES[stated[_STYLE]]
-    return (
-        f"{with_article(style)} style picture of {thing}",
-        f"{with_article(style)} of {thing}",
-        f"{thing}, {style}",
-        f"{with_article(style)} style image of {thing}",
-        f"{thing} in {style} style",
-    )[template]
+    axes = (OBJECTS, STYLES, COLOURS, BACKGROUNDS)
+    named = (
+        None if label == UNSTATED else axis[label] for label, axis in zip(stated, axes, strict=True)
+    )
+    return vocabulary(EMBEDDED_NAME).describe(Scene(*named), template)

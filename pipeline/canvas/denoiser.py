@@ -78,14 +78,16 @@ class DenoiserLoss:
         latents: Tensor,
         token_ids: Tensor,
         empty_ids: Tensor,
+        batch: int,
     ) -> None:
+        self.batch = batch
         self.unet, self.text_encoder = unet, text_encoder
         self.latents, self.token_ids, self.empty_ids = latents, token_ids, empty_ids
         self.signal = noise_scheduler().alphas_cumprod
 
     def __call__(self, generator: torch.Generator) -> Tensor:
         """The loss of one batch drawn from the generator."""
-        batch = SCHEDULE.batch
+        batch = self.batch
         rows = torch.randint(len(self.latents), (batch,), generator=generator)
         column = torch.randint(self.token_ids.shape[1], (batch,), generator=generator)
         latents, ids = self.latents[rows], self.token_ids[rows, column].long()

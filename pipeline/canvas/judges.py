@@ -65,7 +65,7 @@ def classifier_loss(
 
 
 def destroy(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Pictures in which no object is left: shuffled tiles, noise, blanks, heavy blur, two blended.
+    """Pictures without an object: shuffled tiles, noise, a slope of colour, heavy blur, flat grain.
 
     Args:
         pictures: (B, 3, 32, 32) in [-1, 1]; each gets one of five ends, in turn.

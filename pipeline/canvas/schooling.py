@@ -67,7 +67,7 @@ def school(
         modules: trained together; their names key the state.
         loss: one batch's loss, drawing only from the generator it is given.
         schedule: see `Schedule`.
-        folder: where the state for a resume lies while training lasts.
+        folder: where the state for a resume lies; the caller removes it once the result is saved.
         progress: told about every 20th step.
 
     Raises:
@@ -107,7 +107,6 @@ def school(
     if averaged is not None:
         averaged.copy_to(parameters)
     everything.eval()
-    state_file.unlink(missing_ok=True)
 
 
 def _save(

@@ -49,6 +49,8 @@ def evaluate(
 
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"--out: expected a folder, {out} is a file")
+    if changes and experiment is None:
+        raise ValueError("--set: expected an --experiment FILE to change, got none; name one")
     found = find_model(model)
     settings = found.experiment if experiment is None else _settings(experiment, changes or [])
     if settings is None:

@@ -46,13 +46,10 @@ class FoundModel:
         Raises:
             ValueError: its files are not those of a model.
         """
-        import torch
-
-        from pipeline.diffusion import load_model
+        from pipeline.diffusion.load import fastest_device, load_model
         from pipeline.diffusion.weights import apply_weights
 
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        base = load_model(self.base, self.revision, device)
+        base = load_model(self.base, self.revision, fastest_device())
         return base if self.weights is None else apply_weights(base, self.weights)
 
 
@@ -98,7 +95,11 @@ def _trial_of(sweep: Path, number: int) -> FoundModel:
 
 
 def _promoted_last(sweep: Path) -> Path:
-    manifests = list(sweep.glob("promoted/[0-9]*/manifest.json"))
+    manifests = [
+        path
+        for path in sweep.glob("promoted/[0-9]*/manifest.json")
+        if path.parent.with_suffix(".json").is_file()
+    ]
     if not manifests:
         raise ValueError(
             f"{sweep.name}/champion: expected a promoted model, there is none yet; run "

@@ -26,6 +26,7 @@ def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
     from pipeline.cli.folders import existing_sweep
     from pipeline.search.records import read_sweep
     from pipeline.tracking.figures import pareto_page, pareto_picture, write_page
+    from pipeline.tracking.ledger import server_name
     from pipeline.tracking.mirror import Mirror
     from pipeline.tracking.table import table_of
 
@@ -40,7 +41,8 @@ def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
     mirror = Mirror(record.folder)
     lacking = mirror.sync_once()
     if lacking:
-        note(f"MLflow ({mirror.uri}) has not got all of it yet: {lacking.reason}", "yellow")
+        server = server_name(mirror.uri)
+        note(f"MLflow ({server}) has not got all of it yet: {lacking.reason}", "yellow")
 
 
 def _show(table: Table) -> None:

@@ -40,6 +40,7 @@ def promote(
     constraints = bounds(at_least or ())
     record = read_sweep(existing_sweep(sweep))
     from pipeline.tracking.choose import NothingQualifiesError
+    from pipeline.tracking.ledger import server_name
     from pipeline.tracking.promotion import NotConfirmedError
     from pipeline.tracking.promotion import promote as promoted
 
@@ -62,7 +63,10 @@ def promote(
     if registered.previous is not None:
         say(f"the champion before it, version {registered.previous}, keeps the alias previous")
     say(str(champion.folder))
-    note(f"registered in {champion.uri}; see it with: unlearn generate {sweep}/champion PROMPT...")
+    note(
+        f"registered in {server_name(champion.uri)}; see it with: "
+        f"unlearn generate {sweep}/champion PROMPT..."
+    )
 
 
 def bounds(texts: Sequence[str]) -> dict[str, float]:

@@ -51,6 +51,7 @@ def sweep(
 def resume(
     name: SweepArgument,
     trials: TrialsOption = None,
+    changes: SetOption = None,
     _home: HomeOption = None,
 ) -> None:
     """Go on with a sweep that was interrupted, or give a finished one more trials."""
@@ -59,7 +60,9 @@ def resume(
     from pipeline.search.records import read_sweep
 
     folder = existing_sweep(name)
-    overrides = [] if trials is None else [f"budget.trials={trials}"]
+    overrides = list(changes or ())
+    if trials is not None:
+        overrides.append(f"budget.trials={trials}")
     space = load_space(folder / "space.yaml", overrides)
     record = read_sweep(folder)
     if record.status == "finished" and len(record.trials) >= space.budget.trials:
@@ -96,6 +99,8 @@ def _run(space: SearchSpace, folder: Path, *, resume: bool) -> None:
 
 def _finish(mirror: Mirror, folder: Path) -> None:
     """Wait for MLflow a while; what it has not got then is sent by the next verb that can."""
+    from pipeline.tracking.ledger import server_name
+
     lacking = mirror.close(_LAST_WORDS_SECONDS)
     if lacking:
         note(
@@ -103,7 +108,7 @@ def _finish(mirror: Mirror, folder: Path) -> None:
             f"unlearn pareto {folder.name}"
         )
     else:
-        say(f"recorded in {mirror.uri}")
+        say(f"recorded in {server_name(mirror.uri)}")
 
 
 def _judge(record: SweepRecord) -> None:

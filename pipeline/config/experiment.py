@@ -293,3 +293,15 @@ class Experiment(_Section):
     """How much is tried."""
     scaling: ScalingConfig = Field(default_factory=ScalingConfig)
     """What one trial runs on."""
+
+    @model_validator(mode="after")
+    def _every_worker_has_rows(self) -> Self:
+        smallest = min(self.update.forget_batch, self.update.retain_batch)
+        if self.scaling.workers > smallest:
+            raise rule_broken(
+                "scaling.workers",
+                f"at most {smallest}, the smaller batch",
+                self.scaling.workers,
+                "lower it, or raise update.forget_batch and update.retain_batch",
+            )
+        return self

@@ -97,7 +97,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     context: dict[str, Any] = details.get("ctx", {})
     kind, value = details["type"], details["input"]
     if kind == "rule":
-        place = f"{path}.{context['field']}" if context["field"] else path
+        place = ".".join(part for part in (path, context["field"]) if part)
         return Problem(place, context["expected"], context["got"], context["remedy"])
     if kind == "string_pattern_mismatch" and path == "name":
         expected = "1 to 64 of a-z, 0-9, `.`, `_`, `-`, the first a letter or a digit"

@@ -54,10 +54,17 @@ def load_model(
     return DiffusionModel(pipeline, folder, digest, digest, _stored_dtype(folder))
 
 
+def fastest_device() -> torch.device:
+    """A GPU if this process sees one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def fingerprint(folder: Path) -> str:
     """SHA-256 over the weights and configurations of a model's folder."""
     digest = hashlib.sha256()
-    files = [*folder.glob("*/*.safetensors"), *folder.glob("*/*config.json")]
+    # Tokenizers are JSON and text: they decide a prompt's states as much as the weights do.
+    kinds = ("safetensors", "json", "txt")
+    files = [path for kind in kinds for path in folder.glob(f"*/*.{kind}")]
     for path in sorted(files):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
@@ -100,7 +107,9 @@ def _check(folder: Path) -> None:
 
 
 def _stored_dtype(folder: Path) -> torch.dtype:
-    path = min((folder / "unet").glob("*.safetensors"))
+    # The shortest name is the plain one, which is what is loaded; others are variants of it.
+    found = (folder / "unet").glob("*.safetensors")
+    path = min(found, key=lambda path: (len(path.name), path.name))
     with safe_open(path, "pt") as file:
         name = next(iter(file.keys()))
         dtype: torch.dtype = file.get_tensor(name).dtype

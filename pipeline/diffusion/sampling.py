@@ -72,6 +72,7 @@ def sample_latents(
                 prompt_embeds=states[rows].to(model.device),
                 negative_prompt_embeds=empty.expand(len(rows), -1, -1).to(model.device),
                 latents=noise.to(model.device),
+                generator=generators,  # a stochastic scheduler draws on from each picture's own
                 num_inference_steps=sampler.steps,
                 guidance_scale=sampler.guidance,
                 output_type="latent",

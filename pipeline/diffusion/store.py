@@ -17,6 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+_READABLE = 0o644
+"""The store is shared; temporary files are private."""
+
 
 class Store:
     """Tensors under the hash of what they were made from.
@@ -38,7 +41,7 @@ class Store:
                 metadata = file.metadata() or {}
         except FileNotFoundError:
             return None
-        except (SafetensorError, OSError):
+        except SafetensorError:
             path.unlink(missing_ok=True)
             return None
         if metadata.get("digest") != _digest(tensors):
@@ -55,6 +58,7 @@ class Store:
         os.close(handle)
         try:
             save_file(plain, partial, {"key": _canonical(key), "digest": _digest(plain)})
+            Path(partial).chmod(_READABLE)
             # A link fails where the name is taken: the first writer wins, and all readers agree.
             os.link(partial, path)
         except FileExistsError:

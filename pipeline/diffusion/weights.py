@@ -15,6 +15,8 @@ from torch import Tensor
 
 from pipeline.diffusion.model import DiffusionModel
 
+_READABLE = 0o644  # safetensors writes files that their owner alone can read
+
 
 def save_weights(
     parameters: Mapping[str, Tensor], path: Path, dtype: torch.dtype, story: dict[str, str]
@@ -33,6 +35,7 @@ def save_weights(
     # equal files.
     metadata = {"story": json.dumps(story, sort_keys=True)}
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
+    partial.chmod(_READABLE)
     partial.replace(path)
 
 
@@ -73,3 +76,5 @@ def save_pipeline(model: DiffusionModel, folder: Path) -> None:
     """Write a complete diffusers folder in the base's own precision."""
     pipeline = copy.deepcopy(model.pipeline).to(dtype=model.dtype)
     pipeline.save_pretrained(folder, safe_serialization=True)
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(_READABLE)

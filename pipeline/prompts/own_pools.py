@@ -15,7 +15,7 @@ from pipeline.prompts.pools import partner_value
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.randomness import noise_seed, stream
 from pipeline.prompts.vocabulary import UNNAMED_OBJECT, Scene
-from pipeline.prompts.words import PLURALS, thing_phrase
+from pipeline.prompts.words import PLURALS, as_read, thing_phrase
 
 
 def own_forget_prompts(
@@ -54,7 +54,7 @@ def own_partner_prompts(
         value, text = next(
             (value, text)
             for value in candidates
-            if (text := swapped(concept, prompt.text, value)) not in held_out
+            if as_read(text := swapped(concept, prompt.text, value)) not in held_out
         )
         labels = {**prompt.labels, concept.kind: value} if prompt.labels else {}
         partners.append(Prompt(text, labels, "same_context", None, prompt.seed))
@@ -168,7 +168,7 @@ def _held_out_problems(
 ) -> Iterator[Problem]:
     remedy = "remove it, or choose another prompts.seed"
     for prompt in own:
-        if prompt.text in held_out:
+        if as_read(prompt.text) in held_out:
             expected = "a prompt that is not held out for judging"
             yield line_problem(path, prompt.line, expected, prompt.text, remedy)
 

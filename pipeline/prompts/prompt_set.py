@@ -22,6 +22,7 @@ from pipeline.prompts.pools import (
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.splits import Split, split_contexts
 from pipeline.prompts.vocabulary import vocabulary
+from pipeline.prompts.words import as_read
 
 __all__ = ["Prompt", "PromptSet", "build_prompt_set"]
 
@@ -30,7 +31,9 @@ _FORGET_TEST_SHARE: Final = 0.25
 
 @dataclass(frozen=True)
 class PromptSet:
-    """Prompts that teach and prompts that judge, which share no sentence and no full scene.
+    """Prompts that teach and prompts that judge, which share no sentence.
+
+    Nor do they share a full scene, own prompts apart: those may leave their scene unsaid.
 
     Attributes:
         concept: what is erased, resolved in its vocabulary.
@@ -112,7 +115,7 @@ def build_prompt_set(concept: ConceptConfig, prompts: PromptsConfig) -> PromptSe
             (resolved.retained, prompts.test - to_forget),
         )
     ]
-    held_out = {prompt.text for part in judging for prompt in part}
+    held_out = {as_read(prompt.text) for part in judging for prompt in part}
     forget, partners = _paired(resolved, prompts, split, held_out)
     if prompts.retain_file is not None:
         own = own_retain_prompts(resolved, prompts.retain_file, len(forget), prompts.seed, held_out)

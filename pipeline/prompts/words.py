@@ -11,6 +11,11 @@ _SOUNDS_LIKE_A_CONSONANT = ("uni", "use", "one", "eu", "ufo")
 _SOUNDS_LIKE_A_VOWEL = ("hour", "honest", "heir", "x-ray")
 
 
+def as_read(text: str) -> str:
+    """The sentence as a tokenizer sees it: case and spacing make no difference."""
+    return " ".join(text.casefold().split())
+
+
 def article(phrase: str) -> str:
     """`a` or `an`, as the phrase's first sound asks for."""
     first = phrase.lower().lstrip("\"'(")

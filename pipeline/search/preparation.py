@@ -75,7 +75,7 @@ def prepare(space: SearchSpace, folder: Path, store: Store) -> None:
 
 
 def corner_experiments(space: SearchSpace) -> Iterator[Experiment]:
-    """Experiments at the corners of what decides pictures; all else at its lower bound.
+    """Experiments at the corners of what decides pictures; all else at its first end.
 
     Prompts and pictures of a diversified set begin with those of a less diversified one, so that
     the corners hold (nearly) all that lies between.

@@ -20,7 +20,7 @@ from pipeline.search.driver import drive_trial, driver_resources
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
-from pipeline.search.places import BASE, PREPARATION, RAY, SPACE, SWEEP, store_root
+from pipeline.search.places import BASE, PREPARATION, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepRecord, SweepStatus, read_sweep
 from pipeline.search.searcher import StudySearcher
 from pipeline.search.study import SweepStudy
@@ -54,7 +54,7 @@ def run_sweep(
 
     Raises:
         ValueError: the folder holds a sweep and `resume` is false, or none and it is true, or one
-            of another space; another process runs it; a model, a judge or memory is missing.
+            of another space; another process runs it; a model, a judge or disk space is missing.
     """
     folder = folder.resolve()
     record: SweepRecord | None = None
@@ -160,11 +160,13 @@ def _prepare_remotely(space: SearchSpace, folder: Path, store: Path, threads: in
 
 
 def _create(space: SearchSpace, folder: Path) -> None:
-    if (folder / SWEEP).exists():
+    if (folder / STUDY).exists():  # without one, no trial was ever asked for
         raise ValueError(
             f"{folder}: expected no sweep of this name yet, found one; go on with it by "
             f"`unlearn resume {folder.name}`, or choose another name with --name"
         )
+    (folder / BASE).unlink(missing_ok=True)
+    write_text(folder / SPACE, dump_space(space))
     write_json(
         folder / SWEEP,
         {

@@ -14,10 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from pipeline.config import Experiment, load_space
-from pipeline.diffusion import DiffusionModel, Store, load_model
+from pipeline.diffusion import DiffusionModel, Store
+from pipeline.diffusion.load import fastest_device, load_model
 from pipeline.diffusion.weights import apply_weights
 from pipeline.evaluation.judge import evaluate
 from pipeline.evaluation.locate import judge_folder
@@ -162,5 +161,4 @@ def base_model(experiment: Experiment) -> DiffusionModel:
 
 @lru_cache(maxsize=1)
 def _loaded(base: str, revision: str | None) -> DiffusionModel:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return load_model(base, revision, device)
+    return load_model(base, revision, fastest_device())

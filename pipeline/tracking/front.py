@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tracking.connection import connect, experiment_id
+from pipeline.tracking.ledger import server_name
 from pipeline.tracking.parameter_text import from_text
 from pipeline.tracking.sweep_run import BASE, trial_runs
 from pipeline.tracking.table import Row, Table
@@ -37,8 +38,8 @@ def table_from_mlflow(sweep: str, uri: str | None = None) -> Table:
         return _table(client, experiment_id(client, address), sweep)
     except MlflowException as error:
         raise ValueError(
-            f"{address}: expected an MLflow server that answers, got: {error}; "
-            "start it, or set MLFLOW_TRACKING_URI"
+            f"{server_name(address)}: expected an MLflow server that answers, got: "
+            f"{server_name(str(error))}; start it, or set MLFLOW_TRACKING_URI"
         ) from error
 
 
@@ -55,7 +56,7 @@ def _table(client: MlflowClient, experiment: str, sweep: str) -> Table:
         raise ValueError(f"{sweep}: expected a sweep in MLflow, found none of that name")
     parent = found[0]
     objectives = json.loads(parent.data.tags["objectives"])
-    runs = trial_runs(client, experiment, parent.info.run_id)
+    runs = trial_runs(client, experiment, parent.info.run_id, tidy=False)
     return Table(
         sweep,
         objectives,

@@ -76,4 +76,4 @@ class Ledger:
 
 def server_name(uri: str) -> str:
     """A tracking URI without the credentials that it may carry."""
-    return re.sub(r"//[^/@]*@", "//", uri)
+    return re.sub(r"//[^/@\s]*@", "//", uri)

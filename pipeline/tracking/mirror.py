@@ -20,7 +20,7 @@ from typing import Final
 from pipeline.search.places import SWEEP
 from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 from pipeline.tracking.connection import connect, experiment_id, set_patience
-from pipeline.tracking.ledger import Ledger, Sent
+from pipeline.tracking.ledger import Ledger, Sent, server_name
 from pipeline.tracking.sweep_run import (
     send_hypervolume,
     send_summary,
@@ -237,7 +237,7 @@ def _settled(trial: TrialRecord, ledger: Ledger, table: Table) -> bool:
 
 def _said(error: Exception) -> str:
     """The first line of an error, short enough for one line of a terminal."""
-    first = (str(error).splitlines() or [""])[0]
+    first = server_name((str(error).splitlines() or [""])[0])
     return f"{type(error).__name__}: {first}"[:_LONGEST_REASON]
 
 

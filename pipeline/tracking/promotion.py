@@ -21,6 +21,7 @@ from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json
 from pipeline.search.places import EXPERIMENT, GALLERY, REPORT, WEIGHTS, store_root, trial_name
 from pipeline.search.records import SweepRecord, TrialRecord
+from pipeline.search.trial import base_model
 from pipeline.tracking.choose import check_constraints, choose, lacking
 from pipeline.tracking.manifest import MANIFEST, file_hashes, versions
 from pipeline.tracking.publication import publish
@@ -134,6 +135,8 @@ def promote(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     registered, run = publish(record, chosen, folder, judged.report, address)
+    # The mark of a registered folder: until then it is no champion.
+    write_json(folder.with_suffix(".json"), {"version": registered.version})
     return Promotion(chosen.number, folder, judged.report, registered, run, address)
 
 
@@ -181,9 +184,9 @@ def _judged_folder(
         raise ValueError(f"{weights}: expected the trial's weights, found none; resume the sweep")
     classifier = judgement.classifier or _second_classifier(experiment)
     seed = experiment.evaluation.seed + _FRESH_SEED if judgement.seed is None else judgement.seed
-    base = load_model(experiment.model.base, experiment.model.revision)
+    base = base_model(experiment)
     save_pipeline(apply_weights(base, weights), folder)
-    model = load_model(folder)
+    model = load_model(folder, device=base.device)
     evaluation = evaluate(
         model,
         build_prompt_set(experiment.concept, experiment.prompts),

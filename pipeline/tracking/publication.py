@@ -10,7 +10,7 @@ from pipeline.evaluation.report import Report
 from pipeline.search.places import GALLERY
 from pipeline.search.records import SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect
-from pipeline.tracking.ledger import Ledger, Sent
+from pipeline.tracking.ledger import Ledger, Sent, server_name
 from pipeline.tracking.mirror import LEDGER, Mirror
 from pipeline.tracking.registry import Registered, register
 from pipeline.tracking.trial_run import log_image_once, log_metrics
@@ -39,16 +39,18 @@ def publish(
     sent = Ledger.load(record.folder / LEDGER, uri).trials.get(trial.number)
     if sent is None or trial.number in backlog.trials:
         raise ValueError(
-            f"{uri}: expected MLflow to take trial {trial.number}, got: {backlog.reason}; the "
-            f"judged folder stays in {folder}: promote again when MLflow answers"
+            f"{server_name(uri)}: expected MLflow to take trial {trial.number}, got: "
+            f"{backlog.reason}; the judged folder stays in "
+            f"{folder}: promote again when MLflow answers"
         )
     client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
     try:
         registered = _register(client, record, trial, folder, report, sent)
     except (MlflowException, OSError) as error:
         raise ValueError(
-            f"{uri}: expected MLflow to register the model, got: {error}; the judged folder "
-            f"stays in {folder}: promote again when MLflow answers"
+            f"{server_name(uri)}: expected MLflow to register the model, got: "
+            f"{server_name(str(error))}; the judged folder stays in "
+            f"{folder}: promote again when MLflow answers"
         ) from error
     return registered, sent.run
 

@@ -65,11 +65,13 @@ def sweep_run(client: MlflowClient, experiment: str, record: SweepRecord) -> Any
     return first
 
 
-def trial_runs(client: MlflowClient, experiment: str, parent: str) -> dict[int, Any]:
+def trial_runs(
+    client: MlflowClient, experiment: str, parent: str, *, tidy: bool = True
+) -> dict[int, Any]:
     """The runs of a sweep's trials by number, however many.
 
     A slow server may have made a run after the mirror stopped waiting for it and made another:
-    of runs of the same trial the first one stays.
+    of runs of the same trial the first one stays, and with `tidy` alone.
     """
     runs: dict[int, Any] = {}
     token: str | None = None
@@ -82,10 +84,10 @@ def trial_runs(client: MlflowClient, experiment: str, parent: str) -> dict[int, 
         )
         for run in page:
             number = int(run.data.tags["trial"])
-            if number in runs:
-                client.delete_run(run.info.run_id)
-            else:
+            if number not in runs:
                 runs[number] = run
+            elif tidy:
+                client.delete_run(run.info.run_id)
         token = page.token or ""
     return runs
 

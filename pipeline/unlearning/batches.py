@@ -69,6 +69,17 @@ class Batch:
             self.latents[rows], self.noise[rows], self.timesteps[rows], self.states[rows], anchors
         )
 
+    def to(self, device: torch.device) -> Batch:
+        """The same samples on a device; they are drawn on the CPU, so that all devices agree."""
+        anchors = None if self.anchor_states is None else self.anchor_states.to(device)
+        return Batch(
+            self.latents.to(device),
+            self.noise.to(device),
+            self.timesteps.to(device),
+            self.states.to(device),
+            anchors,
+        )
+
 
 def draw_batches(
     data: TrainingSet, update: UpdateConfig, seed: int, step: int, train_timesteps: int

@@ -60,7 +60,7 @@ def save_checkpoint(
     if final.exists():
         shutil.rmtree(final)
     partial.rename(final)
-    _drop_old(folder)
+    _drop_old(folder, final)
     return final
 
 
@@ -115,8 +115,11 @@ def _manifest(candidate: Path) -> dict[str, str | int] | None:
     return manifest if whole else None
 
 
-def _drop_old(folder: Path) -> None:
-    for old in sorted(folder.glob("step-*"))[:-_KEPT]:
+def _drop_old(folder: Path, newest: Path) -> None:
+    """Keep the last two up to `newest`; later ones are damaged or belong to another story."""
+    steps = sorted(folder.glob("step-*"))
+    done = [path for path in steps if path <= newest]
+    for old in (*done[:-_KEPT], *(path for path in steps if path > newest)):
         shutil.rmtree(old)
     for leftover in folder.glob(".partial-*"):
         shutil.rmtree(leftover, ignore_errors=True)

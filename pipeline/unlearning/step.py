@@ -77,7 +77,7 @@ class Stepper:
     def _gradient(self, objective: Objective, joint: Batch) -> tuple[Tensor, Gradient]:
         """A loss averaged over the joint batch, and its gradient, both over all workers."""
         size = len(joint.latents)
-        batch = joint.rows(self.workers.share(size))
+        batch = joint.rows(self.workers.share(size)).to(self.model.device)
         losses = objective(self.model, self.predictors, batch, self.losses)
         loss = self.workers.mean_loss(losses, size)
         loss.backward()

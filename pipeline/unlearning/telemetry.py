@@ -19,7 +19,8 @@ class StepRecord:
     Attributes:
         step: counted from 1.
         values: by name: forget_loss, retain_loss, forget_norm, retain_norm, cosine, conflict (1 if
-            the gradients conflict), forget_active (0 while the cap holds forgetting back),
+            the gradients conflict), forget_active (0 while the cap holds forgetting back;
+            forget_norm and cosine are then 0),
             change_forget_cosine and change_retain_cosine (cosine of the actual parameter change
             with each gradient; negative means that the loss falls to first order), learning_rate.
     """

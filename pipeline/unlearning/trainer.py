@@ -37,7 +37,8 @@ def train(
 ) -> Path:
     """Unlearn on a copy of the model's U-Net, going on from the folder's newest checkpoint.
 
-    A run that was killed and started again ends with the same bits as an uninterrupted one.
+    On the CPU a run that was killed and started again ends with the same bits as an uninterrupted
+    one; a GPU's kernels may add in another order.
 
     Args:
         model: the base; it stays as it is and is the frozen reference of `anchor` and `distill`.

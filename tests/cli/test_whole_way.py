@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -173,7 +174,7 @@ def test_ctrl_c_leaves_a_sweep_that_resumes(tmp_path: Path) -> None:
     assert [trial.state for trial in read_sweep(folder).trials] == ["complete"] * 2
 
 
-def test_the_demo_s_own_commands_exist() -> None:
+def test_the_demo_s_own_commands_exist(tmp_path: Path) -> None:
     """`make demo` is checked as far as a minute allows: every verb and option it uses is there."""
     told = subprocess.run(
         ["make", "--dry-run", "demo", "VENV=nowhere", f"PYTHON={sys.executable}"],
@@ -189,3 +190,7 @@ def test_the_demo_s_own_commands_exist() -> None:
     ):
         assert words in told
     assert (ROOT / "search_spaces" / "demo.yaml").is_file()
+    for verb, options in re.findall(r"unlearn (\w+)((?:[^;\n]|\\\n)*)", told):
+        shown = run_unlearn(tmp_path, verb, "--help").stdout
+        for option in set(re.findall(r"--[a-z-]+", options)):
+            assert option in shown, (verb, option)

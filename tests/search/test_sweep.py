@@ -84,8 +84,8 @@ def flatten_names(space: SearchSpace) -> set[str]:
 
 
 def drawn(experiment: Experiment) -> dict[str, object]:
-    mix = experiment.prompts.retain_mix
     """What a space of this file may draw, as the experiment holds it."""
+    mix = experiment.prompts.retain_mix
     return {
         "prompts.forget_diversity": experiment.prompts.forget_diversity,
         **{
@@ -138,7 +138,8 @@ def test_a_sweep_runs_all_its_trials_and_a_divergence_is_a_failure(home: Path) -
 
 
 def test_every_trial_can_be_a_run_of_two_workers(home: Path) -> None:
-    space = smoke_space(budget={"trials": 1}, scaling={"workers": 2})
+    smoke = ROOT / "search_spaces" / "smoke.yaml"
+    space = load_space(smoke, ["budget.trials=1", "scaling.workers=2"])
     if (os.cpu_count() or 1) < space.scaling.workers:
         pytest.skip("needs two cores")
     sweep = sweep_now(space, home / "sweeps" / "two-workers")
@@ -266,6 +267,33 @@ def finished(folder: Path) -> dict[int, int]:
     }
 
 
+def wait_until_halfway(runner: Runner, folder: Path) -> TrialRecord:
+    """A trial that has been seen halfway; a second look might come too late."""
+    seen: list[TrialRecord] = []
+
+    def found() -> bool:
+        hit = halfway(folder)
+        seen.extend([] if hit is None else [hit])
+        return bool(seen)
+
+    runner.wait_for(found, "a trial was halfway")
+    return seen[-1]
+
+
+def wait_for_worker(runner: Runner, folder: Path) -> int:
+    """The process id of a worker of this very session that is halfway through a trial."""
+    seen: list[int] = []
+
+    def found() -> bool:
+        pid = busy_worker(folder)
+        family = {child.pid for child in psutil.Process(runner.process.pid).children(True)}
+        seen.extend([pid] if pid is not None and pid in family else [])
+        return bool(seen)
+
+    runner.wait_for(found, "a trial was halfway")
+    return seen[-1]
+
+
 @pytest.mark.usefixtures("_no_stray_sweeps")
 def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path) -> None:
     """One sweep, stopped in three ways: no trial is lost, none doubled, none begun anew."""
@@ -293,9 +321,7 @@ def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path
 
     runner = Runner(source, folder, "resume")
     runner.wait_for(lambda: len(finished(folder)) > len(done), "another trial had ended")
-    runner.wait_for(lambda: halfway(folder) is not None, "a trial was halfway")
-    hit = halfway(folder)
-    assert hit is not None
+    hit = wait_until_halfway(runner, folder)
     worker = worker_of(hit)
     runner.process.kill()
     runner.process.wait()
@@ -307,9 +333,7 @@ def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path
     asked |= {trial.number: trial.params for trial in read_sweep(folder).trials}
 
     runner = Runner(source, folder, "resume")
-    runner.wait_for(lambda: busy_worker(folder) not in {None, worker}, "a trial was halfway")
-    second = busy_worker(folder)
-    assert second is not None
+    second = wait_for_worker(runner, folder)
     os.kill(second, signal.SIGKILL)
     text = runner.end()
     assert runner.process.returncode == 0, text
