@@ -1,7 +1,15 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config import METRICS, ConceptConfig, Experiment, LossesConfig, RetainMix
+from pipeline.config import (
+    METRICS,
+    ConceptConfig,
+    ConfigError,
+    Experiment,
+    LossesConfig,
+    RetainMix,
+    parse_space,
+)
 from pipeline.config.experiment import equal_shares
 
 SNEAKER = {"kind": "object", "forget": ["sneaker"]}
@@ -82,6 +90,14 @@ def test_the_anchor_is_not_forgotten() -> None:
     assert ConceptConfig(kind="object", forget=("sneaker",), anchor="none")
     with pytest.raises(ValidationError):
         ConceptConfig(kind="object", forget=("sneaker", "bag"), anchor="bag")
+
+
+def test_every_worker_has_a_row_of_each_batch() -> None:
+    text = "name: a\nconcept: {kind: object, forget: [sneaker]}\nupdate: {forget_batch: 2}\n"
+    assert parse_space(f"{text}scaling: {{workers: 2}}").fixed().scaling.workers == 2
+    with pytest.raises(ConfigError) as caught:
+        parse_space(f"{text}scaling: {{workers: 3}}").fixed()
+    assert [problem.path for problem in caught.value.problems] == ["scaling.workers"]
 
 
 @pytest.mark.parametrize("value", [True, "80", 80.0, 0, -1, None])

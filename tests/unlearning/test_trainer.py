@@ -121,3 +121,20 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(
     train(base, experiment(learning_rate=1e-4), data, folder)
     other = train(base, experiment(), data, folder).read_bytes()
     assert other == train(base, experiment(), data, folder_of(tmp_path, "fresh")).read_bytes()
+
+
+def test_checkpoints_of_other_settings_do_not_crowd_out_new_ones(
+    base: DiffusionModel, data: TrainingSet, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, "run")
+    train(base, experiment(learning_rate=1e-4), data, folder)
+
+    def kill(record: StepRecord) -> None:
+        if record.step == 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(base, experiment(), data, folder, kill)
+    steps: list[int] = []
+    train(base, experiment(), data, folder, lambda record: steps.append(record.step))
+    assert steps == [6]
