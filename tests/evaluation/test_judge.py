@@ -172,7 +172,7 @@ def test_another_seed_judges_other_pictures_of_the_same_prompts(
     assert other.prompts[::2] == evaluation.prompts
     assert other.report.sampling.model_dump() == {
         "steps": 2,
-        "guidance": 3.0,
+        "guidance": few.evaluation.guidance,
         "seed": 7,
         "repeats": 2,
     }
