@@ -90,10 +90,39 @@ def pareto_page(table: Table) -> go.Figure:
 
 
 def pareto_picture(table: Table, path: Path) -> None:
-    """The same as a PNG; members of the front carry their trial's number."""
+    """The same as a PNG: all trials on the left, the front close up on the right.
+
+    Members of the front carry their trial's number; one failed erasure would otherwise push them
+    all into a corner.
+    """
     axes = _axes(table)
+    front, _ = _groups(table, axes)
+    points = [axes.of(table, row) for row in front]
+    title = f"{table.sweep}: {_counts(table)}"
+    if len(points) < 2:  # noqa: PLR2004
+        figure, whole = _canvas(title, *axes.titles)
+        _draw_front(table, axes, whole)
+    else:
+        figure, whole, near = _two_canvases(title, *axes.titles)
+        _draw_front(table, axes, whole)
+        _draw_front(table, axes, near, numbered=True)
+        across, up = zip(*points, strict=True)
+        near.set_xlim(*_around(across))
+        near.set_ylim(*_around(up))
+        near.set_title("the front, close up", fontsize="medium")
+    if whole.has_data():
+        handles, names = whole.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    _write(figure, path)
+
+
+def _around(values: tuple[float, ...]) -> tuple[float, float]:
+    margin = 0.15 * (max(values) - min(values)) or 0.01
+    return min(values) - margin, max(values) + margin
+
+
+def _draw_front(table: Table, axes: _Axes, plot: Axes, *, numbered: bool = False) -> None:
     front, others = _groups(table, axes)
-    figure, plot = _canvas(f"{table.sweep}: {_counts(table)}", *axes.titles)
     if others:
         plot.scatter(
             *zip(*[axes.of(table, row) for row in others], strict=True),
@@ -106,16 +135,13 @@ def pareto_picture(table: Table, path: Path) -> None:
         if axes.x is not None and len(table.objectives) == 2:  # noqa: PLR2004
             plot.plot(*zip(*points, strict=True), color=_FRONT, drawstyle=_drawstyle(axes), lw=1)
         plot.scatter(*zip(*points, strict=True), marker="D", color=_FRONT, label="front", zorder=3)
-        for row, point in zip(front, points, strict=True):
-            plot.annotate(str(row.trial), point, (5, 5), textcoords="offset points", fontsize=8)
+        for row, point in zip(front if numbered else [], points, strict=False):
+            plot.annotate(str(row.trial), point, (6, 4), textcoords="offset points", fontsize=8)
     base = _base_point(table, axes)
     if base is not None:
         plot.scatter(*base, marker="x", s=70, color=_BASE, label="base model", zorder=3)
     elif axes.x is None and axes.y in table.base:
         plot.axhline(table.base[axes.y], color=_BASE, ls=":", label="base model")
-    if plot.has_data():
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    _write(figure, path)
 
 
 def hypervolume_page(table: Table) -> go.Figure:
@@ -236,11 +262,20 @@ def _title(objective: str, direction: Objective | None) -> str:
 
 def _canvas(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8, 5.5), dpi=110, layout="constrained")
-    plot = figure.add_subplot()
+    return figure, _plot(figure, title, x, y, place=1, of=1)
+
+
+def _two_canvases(title: str, x: str, y: str) -> tuple[Figure, Axes, Axes]:
+    figure = Figure(figsize=(11, 5), dpi=110, layout="constrained")
+    return figure, _plot(figure, title, x, y, place=1, of=2), _plot(figure, "", x, y, place=2, of=2)
+
+
+def _plot(figure: Figure, title: str, x: str, y: str, *, place: int, of: int) -> Axes:
+    plot = figure.add_subplot(1, of, place)
     plot.set(title=title, xlabel=x, ylabel=y)
     plot.grid(alpha=0.25)
     plot.spines[["top", "right"]].set_visible(False)
-    return figure, plot
+    return plot
 
 
 def _write(figure: Figure, path: Path) -> None:
