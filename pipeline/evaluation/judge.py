@@ -221,7 +221,12 @@ def _part(progress: Progress | None, offset: int, count: int) -> Progress:
 
 
 def _spread(start: int, end: int, count: int) -> list[int]:
-    """Up to `count` of the rows from start to end, evenly apart."""
+    """Up to `count` of the rows from start to end, about evenly apart.
+
+    Test prompts cycle through objects and styles: each stride ends one row further on, or all
+    pairs of a gallery could show one style.
+    """
     available = end - start
     kept = min(count, available)
-    return [start + place * available // kept for place in range(kept)]
+    stride = max(1, available // max(1, kept))
+    return [start + place * available // kept + place % stride for place in range(kept)]

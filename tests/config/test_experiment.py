@@ -15,12 +15,13 @@ from pipeline.config.experiment import equal_shares
 SNEAKER = {"kind": "object", "forget": ["sneaker"]}
 
 
-def sections(model: type[BaseModel]) -> set[type[BaseModel]]:
-    found = {model}
+def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """The model and those in it; a list, so that all test processes agree on the order."""
+    found = [model]
     for field in model.model_fields.values():
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found |= sections(annotation)
+            found += sections(annotation)
     return found
 
 
