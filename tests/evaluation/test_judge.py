@@ -193,7 +193,7 @@ def test_the_gallery_shows_forget_prompts_first(evaluation: Evaluation, tmp_path
     with Image.open(tmp_path / "gallery.png") as image:
         sheet = np.asarray(image.convert("RGB"))
     lefts = []
-    for row in (0, 3, 6):  # two of the six forget prompts, one of the retain prompts
+    for row in (0, 4, 6):  # two of the six forget prompts, one of the retain prompts
         block = ((evaluation.base_images[row] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
         block = block.repeat(4, 0).repeat(4, 1)
         lefts.append(

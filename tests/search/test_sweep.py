@@ -90,7 +90,7 @@ def drawn(experiment: Experiment) -> dict[str, object]:
         "prompts.forget_diversity": experiment.prompts.forget_diversity,
         **{
             f"prompts.retain_mix.{name}": getattr(mix, name)
-            for name in ("same_context", "neighbours", "generic")
+            for name in ("same_context", "neighbours", "other_axis", "generic")
         },
         "update.rule": experiment.update.rule,
         "update.learning_rate": experiment.update.learning_rate,
@@ -149,11 +149,15 @@ def test_every_trial_can_be_a_run_of_two_workers(home: Path) -> None:
 
 
 def test_a_trial_too_big_for_the_machine_is_refused_at_once(home: Path) -> None:
-    space = smoke_space(scaling={"workers": 64, "cpus_per_worker": 64})
+    space = smoke_space(scaling={"workers": 2, "cpus_per_worker": 2048})
     folder = home / "sweeps" / "too-big"
     with pytest.raises(ValueError, match=r"wants 4096 CPUs and 0 GPUs; it has \d+"):
         sweep_now(space, folder)
     assert read_sweep(folder).status == "interrupted"
+    # No trial was asked for, so that the mended file may take the name.
+    smaller = smoke_space(scaling={"workers": 2, "cpus_per_worker": 1024})
+    with pytest.raises(ValueError, match=r"wants 2048 CPUs"):
+        sweep_now(smaller, folder)
 
 
 RUNNER = """
