@@ -1,19 +1,20 @@
 """One training step of each update rule at the same batches: seconds side by side, peak memory.
 
 Run `python benchmarks/steps.py`. Ratios are taken pair by pair within a round, so that a machine
-whose speed drifts does not bend them; every variant's peak memory is that of a process of its own.
+whose speed drifts does not bend them; every variant's peak memory, above what it holds before its
+first step, is that of a process of its own (Linux).
 """
 
 from __future__ import annotations
 
 import copy
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -147,7 +148,7 @@ def batches(model: DiffusionModel, experiment: Experiment, step: int) -> tuple[B
 
 
 def peak_megabytes(variant: str, train: str) -> float:
-    """Peak resident memory of a process that takes a few steps of one variant."""
+    """How far a process's peak memory rises above what it holds before its first step."""
     command = [sys.executable, __file__, variant, train]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(printed.split()[-1])
@@ -159,9 +160,19 @@ def run_for_memory(variant: str, train: str) -> None:
     rule, make = VARIANTS[variant]
     experiment = settings(rule, train)
     step = make(make_stepper(model, experiment))
-    for number in range(MEMORY_STEPS):
-        step(*batches(model, experiment, number))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    drawn = [batches(model, experiment, number) for number in range(MEMORY_STEPS)]
+    # Loading has a peak of its own: Linux forgets it on request.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status_kilobytes("VmRSS")
+    for forget, retain in drawn:
+        step(forget, retain)
+    print((status_kilobytes("VmHWM") - before) / 1024)
+
+
+def status_kilobytes(name: str) -> int:
+    """A line of Linux's /proc/self/status."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def main() -> None:
