@@ -58,10 +58,6 @@ def _set_default(name: str, value: str) -> None:
         os.environ[name] = value
 
 
-# Without it MLflow opens the experiment among those of language models.
-_KIND = {"mlflow.experimentKind": "custom_model_development"}
-
-
 def experiment_id(client: MlflowClient, uri: str) -> str:
     """The project's experiment, made or taken back from the bin when it isn't there."""
     from mlflow.exceptions import MlflowException
@@ -72,7 +68,7 @@ def experiment_id(client: MlflowClient, uri: str) -> str:
         folder = artifact_folder(uri)
         location = None if folder is None else (folder / name).as_uri()
         try:
-            return str(client.create_experiment(name, location, tags=_KIND))
+            return str(client.create_experiment(name, artifact_location=location))
         except MlflowException:
             # Another sweep's mirror may have been first; if not, this raises what went wrong.
             found = client.get_experiment_by_name(name)
