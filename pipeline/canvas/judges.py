@@ -120,7 +120,8 @@ def _augment(pictures: Tensor, generator: torch.Generator) -> Tensor:
 def typical(classifiers: Sequence[AxisClassifier], data: Dataset) -> Tensor:
     """Which pictures (N,) all classifiers take for what they are, with a probability of 0.8.
 
-    One photograph of a dress in six could as well be a long t-shirt or half of a pair of trousers.
+    Trained on all of them alone, the base drew dresses of which one in six passed for a t-shirt or
+    for trousers (27 of 32 right at guidance 2.5).
     """
     kept = torch.ones(len(data), dtype=torch.bool)
     for classifier in classifiers:
