@@ -26,6 +26,7 @@ from pipeline.canvas.manifest import write_manifest
 from pipeline.canvas.measure import draw_contact_sheet
 from pipeline.canvas.photographs import Split, read_photographs
 from pipeline.canvas.schooling import Progress, Schedule, school
+from pipeline.diffusion.weights import load_in_full_precision
 from pipeline.evaluation.classifier import Architecture, AxisClassifier
 
 Stage = Literal[
@@ -221,6 +222,7 @@ def _publish(work: Path, progress: Progress) -> None:
         shutil.copytree(work / made, weights / part, dirs_exist_ok=True)
     for path in weights.rglob("*.safetensors"):
         path.chmod(0o644)  # safetensors writes files that their owner alone can read
+    load_in_full_precision(weights / "base")
     write_manifest(
         weights,
         work / "test",

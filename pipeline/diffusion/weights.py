@@ -78,3 +78,15 @@ def save_pipeline(model: DiffusionModel, folder: Path) -> None:
     pipeline.save_pretrained(folder, safe_serialization=True)
     for path in folder.rglob("*.safetensors"):
         path.chmod(_READABLE)
+    load_in_full_precision(folder)
+
+
+def load_in_full_precision(folder: Path) -> None:
+    """Let a pipeline's folder load in float32 where the reader names no dtype.
+
+    transformers would load the text encoder in the precision its configuration names, beside a
+    U-Net that diffusers loads in float32, and the first prompt would fail.
+    """
+    path = folder / "text_encoder" / "config.json"
+    config = json.loads(path.read_text()) | {"dtype": "float32"}
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")

@@ -37,7 +37,7 @@ def test_a_picture_does_not_depend_on_its_batch(base: DiffusionModel) -> None:
 
 def test_our_pictures_are_the_plain_pipelines_pictures(base: DiffusionModel) -> None:
     folder = embedded("base", "fashion-canvas")
-    plain = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
+    plain = StableDiffusionPipeline.from_pretrained(folder)
     plain.set_progress_bar_config(disable=True)
     sampler = Sampler(steps=8, guidance=3.0, batch=3)
     states, empty = base.encode_prompts(TEXTS), base.encode_prompts([""])

@@ -131,7 +131,7 @@ def test_plain_diffusers_draws_the_pictures_that_were_judged(
         seed=SEED,
     )
     assert judged.report.pictures == promotion.report.pictures
-    plain = StableDiffusionPipeline.from_pretrained(promotion.folder, dtype=torch.float32)
+    plain = StableDiffusionPipeline.from_pretrained(promotion.folder)
     plain.set_progress_bar_config(disable=True)
     pictures = promotion.report.pictures
     latents = [
