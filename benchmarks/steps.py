@@ -13,18 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from pipeline.config import Experiment
 from pipeline.diffusion import DiffusionModel, load_model
-from pipeline.diffusion.model import predict
 from pipeline.diffusion.parameters import trainable
-from pipeline.unlearning.batches import Batch, Pool, TrainingSet, draw_batches
-from pipeline.unlearning.objectives import Predictors, forget_loss, retain_loss
+from pipeline.unlearning.batches import Batch, Pool, TrainingSet
+from pipeline.unlearning.objectives import forget_loss, retain_loss
+from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.step import Stepper
 from pipeline.unlearning.workers import ALONE
 
@@ -33,30 +33,36 @@ MEMORY_STEPS = 3
 Step = Callable[[Batch, Batch], None]
 
 
-def settings(rule: str, train: str) -> Experiment:
+def settings(update: dict[str, Any], train: str) -> Experiment:
     """The default step, over all parameters or over cross-attention."""
     return Experiment.model_validate(
         {
             "name": "steps",
             "model": {"train": train},
             "concept": {"kind": "object", "forget": ["sneaker"]},
-            "update": {"rule": rule, "learning_rate": 1e-6},
+            "update": {"learning_rate": 1e-6, **update},
             "budget": {"trials": 1},
         }
     )
 
 
-def make_stepper(model: DiffusionModel, experiment: Experiment) -> Stepper:
+def random_set(model: DiffusionModel) -> TrainingSet:
+    """Random latents cost what pictures cost."""
+    generator = torch.Generator().manual_seed(0)
+    states = model.encode_prompts(["a photo of a red sneaker"] * 32)
+
+    def pool(anchors: torch.Tensor | None) -> Pool:
+        latents = torch.randn(32, *model.latent_shape, generator=generator)
+        return Pool(latents, states, anchors)
+
+    return TrainingSet(pool(states), {"generic": pool(None)}, {"generic": 1.0}, "benchmark")
+
+
+def stepper_of(model: DiffusionModel, experiment: Experiment, data: TrainingSet) -> Stepper:
     """A stepper over a fresh copy of the U-Net."""
     unet = copy.deepcopy(model.unet)
-    parameters = list(trainable(unet, experiment.model.train).values())
-    predictors = Predictors(
-        partial(predict, unet, precision=torch.bfloat16),
-        partial(predict, model.unet, precision=torch.bfloat16),
-    )
-    optimizer = torch.optim.AdamW(parameters, lr=1e-6)
-    losses, update = experiment.losses, experiment.update
-    return Stepper(model, predictors, parameters, optimizer, losses, update, ALONE)
+    trained = (unet, trainable(unet, experiment.model.train))
+    return make_stepper(model, experiment, data, trained, ALONE)
 
 
 def ours(stepper: Stepper) -> Step:
@@ -126,25 +132,14 @@ def flatten_and_project(stepper: Stepper) -> Step:
     return step
 
 
-VARIANTS: dict[str, tuple[str, Callable[[Stepper], Step]]] = {
-    "restricted gradient": ("restricted_gradient", ours),
-    "weighted sum": ("weighted_sum", ours),
-    "weighted sum, one backward": ("weighted_sum", one_backward),
-    "flatten and project": ("restricted_gradient", flatten_and_project),
+VARIANTS: dict[str, tuple[dict[str, Any], Callable[[Stepper], Step]]] = {
+    "restricted gradient": ({"restriction": "gradient"}, ours),
+    "restricted step": ({"restriction": "step"}, ours),
+    "restricted step, monotone": ({"restriction": "step", "monotone": True}, ours),
+    "weighted sum": ({"restriction": "none"}, ours),
+    "weighted sum, one backward": ({"restriction": "none"}, one_backward),
+    "flatten and project": ({"restriction": "gradient"}, flatten_and_project),
 }
-
-
-def batches(model: DiffusionModel, experiment: Experiment, step: int) -> tuple[Batch, Batch]:
-    """Batches of the default size; random latents cost what pictures cost."""
-    generator = torch.Generator().manual_seed(0)
-    states = model.encode_prompts(["a photo of a red sneaker"] * 32)
-
-    def pool(anchors: torch.Tensor | None) -> Pool:
-        latents = torch.randn(32, *model.latent_shape, generator=generator)
-        return Pool(latents, states, anchors)
-
-    data = TrainingSet(pool(states), {"generic": pool(None)}, {"generic": 1.0}, "benchmark")
-    return draw_batches(data, experiment.update, 0, step, 1000)
 
 
 def peak_megabytes(variant: str, train: str) -> float:
@@ -157,10 +152,10 @@ def peak_megabytes(variant: str, train: str) -> float:
 def run_for_memory(variant: str, train: str) -> None:
     """What `peak_megabytes` starts."""
     model = load_model("fashion-canvas")
-    rule, make = VARIANTS[variant]
-    experiment = settings(rule, train)
-    step = make(make_stepper(model, experiment))
-    drawn = [batches(model, experiment, number) for number in range(MEMORY_STEPS)]
+    update, make = VARIANTS[variant]
+    experiment, data = settings(update, train), random_set(model)
+    step = make(stepper_of(model, experiment, data))
+    drawn = [step_batches(model, experiment, data, number) for number in range(MEMORY_STEPS)]
     # Loading has a peak of its own: Linux forgets it on request.
     Path("/proc/self/clear_refs").write_text("5")
     before = status_kilobytes("VmRSS")
@@ -182,14 +177,15 @@ def main() -> None:
         run_for_memory(*sys.argv[1:])
         return
     model = load_model("fashion-canvas")
+    data = random_set(model)
     for train in ("all", "cross_attention"):
         steps = {
-            name: make(make_stepper(model, settings(rule, train)))
-            for name, (rule, make) in VARIANTS.items()
+            name: make(stepper_of(model, settings(update, train), data))
+            for name, (update, make) in VARIANTS.items()
         }
         seconds: dict[str, list[float]] = {name: [] for name in steps}
         for round_number in range(-2, ROUNDS):  # two rounds warm up
-            drawn = batches(model, settings("weighted_sum", train), round_number + 2)
+            drawn = step_batches(model, settings({}, train), data, round_number + 2)
             for name, step in steps.items():
                 start = time.perf_counter()
                 step(*drawn)

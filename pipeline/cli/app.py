@@ -13,6 +13,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli.canvas import canvas
+from pipeline.cli.compare import compare
 from pipeline.cli.environment import prepare_environment
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.generate import generate
@@ -52,7 +53,7 @@ def _options(
     """What stands before the verb."""
 
 
-for verb in (sweep, resume, train, evaluate, pareto, promote, generate):
+for verb in (sweep, resume, train, evaluate, pareto, promote, generate, compare):
     app.command()(verb)
 app.add_typer(canvas, name="canvas")
 

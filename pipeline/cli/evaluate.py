@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.table import Table
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.config import Experiment
     from pipeline.evaluation import Report
     from pipeline.evaluation.locate import JudgeKind
+
+_SMALLEST_SHOWN: Final = 0.0005
 
 
 def evaluate(
@@ -85,24 +87,69 @@ def evaluate(
 
 
 def show_report(report: Report) -> None:
-    """A report's measures beside the base model's."""
+    """A report's measures beside the base model's, with intervals where partners were compared."""
     table = Table("measure", box=None, header_style="bold")
-    table.add_column("model", justify="right")
-    table.add_column("base", justify="right")
+    for column in ("model", "base", "difference (95 % interval)"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, value in report.metrics.items():
-        table.add_row(name, f"{value:.3f}", f"{report.base_metrics[name]:.3f}")
+        paired = report.paired.get(name)
+        difference = (
+            f"{paired.mean:+.3f} ({paired.low:+.3f} to {paired.high:+.3f})" if paired else ""
+        )
+        table.add_row(name, _number(value), _number(report.base_metrics[name]), difference)
     RESULTS.print(table)
     note(
-        f"{report.images.forget} pictures of prompts that name {', '.join(report.concept.forget)}, "
+        f"{report.images.forget} pictures of prompts that name {', '.join(report.concept.values)}, "
         f"{report.images.retain} of prompts that do not; judged by {report.judge.classifier.name} "
         f"and {report.judge.clip.name}"
     )
+    if report.by_concept:
+        RESULTS.print(_singly(report))
+    if report.regression:
+        RESULTS.print(_regression(report))
+
+
+def _singly(report: Report) -> Table:
+    """Several concepts of one erasure, each for itself."""
+    shown = ("erasure", "ua", "ira", "cra", "worst_neighbour", "none_share_forget")
+    table = Table("concept", box=None, header_style="bold")
+    for name in shown:
+        table.add_column(name, justify="right")
+    for concept, values in report.by_concept.items():
+        table.add_row(concept, *(_number(values[name]) for name in shown))
+    return table
+
+
+def _regression(report: Report) -> Table:
+    """What the base had forgotten already: now, before this erasure, and when it was promoted."""
+    table = Table("erased earlier", box=None, header_style="bold")
+    for name in ("pictures", "ua", "before", "promoted", "difference", "erasure", "promoted"):
+        table.add_column(name, justify="right")
+    for each in report.regression:
+        then, change = each.promoted, each.difference
+        table.add_row(
+            each.concept,
+            str(each.pictures),
+            f"{each.now.ua:.3f}",
+            f"{each.base.ua:.3f}",
+            f"{then.ua:.3f}" if then else "?",
+            f"{change.ua:+.3f}" if change else "?",
+            f"{each.now.erasure:.3f}",
+            f"{then.erasure:.3f}" if then else "?",
+        )
+    return table
+
+
+def _number(value: float) -> str:
+    """Three decimals, or two digits where these would say 0.000 of what is not 0."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= _SMALLEST_SHOWN else f"{value:.1e}"
 
 
 def _settings(file: Path, changes: list[str]) -> Experiment:
     """The file's experiment; of a search space any one, for what judges is never searched."""
+    from pipeline.cli.models import with_known_base
     from pipeline.config import load_space
     from pipeline.config.distributions import extremes
 
-    space = load_space(file, changes)
+    space = with_known_base(load_space(file, changes))
     return space.fill({path: extremes(d)[0][1] for path, d in space.distributions.items()})

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from pipeline.search.places import home, sweeps_folder
+from pipeline.search.places import comparisons_folder, home, sweeps_folder
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -44,6 +44,11 @@ def existing_sweep(name: str) -> Path:
     else:
         remedy = "there are none yet; start one with `unlearn sweep FILE`, or name its --home"
     raise ValueError(f"sweep {name}: expected one in {sweeps_folder()}, found none; {remedy}")
+
+
+def comparison_folder(name: str) -> Path:
+    """The folder that a comparison of this name has or would have."""
+    return comparisons_folder() / name
 
 
 def runs_folder() -> Path:

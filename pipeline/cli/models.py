@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.folders import existing_sweep
 from pipeline.config import embedded, load_space, parse_space
-from pipeline.search.places import EXPERIMENT, WEIGHTS, trial_name
+from pipeline.config.space import put
+from pipeline.search.lineage import with_lineage
+from pipeline.search.places import EXPERIMENT, MANIFEST, WEIGHTS, sweeps_folder, trial_name
 
 if TYPE_CHECKING:
-    from pipeline.config import Experiment
+    from pipeline.config import Experiment, SearchSpace
     from pipeline.diffusion import DiffusionModel
 
 _TRIAL: Final = re.compile(r"([^/]+)/(?:trials/)?(\d{1,6})")
@@ -79,6 +82,20 @@ def find_model(name: str) -> FoundModel:
     return FoundModel(name)
 
 
+def with_known_base(space: SearchSpace) -> SearchSpace:
+    """The space with a base `SWEEP/champion` found, and what a promoted base has forgotten.
+
+    Raises:
+        ValueError: the sweep has no champion, or the space contradicts the base's manifest.
+    """
+    named = _CHAMPION.fullmatch(space.base)
+    if named and (sweeps_folder() / named[1]).is_dir():
+        tree = deepcopy(space.tree)
+        put(tree, "model.base", str(_promoted_last(existing_sweep(named[1]))))
+        space = parse_space(tree, space.base)
+    return with_lineage(space)
+
+
 def _trial_of(sweep: Path, number: int) -> FoundModel:
     folder = sweep / trial_name(number)
     if not folder.is_dir():
@@ -97,7 +114,7 @@ def _trial_of(sweep: Path, number: int) -> FoundModel:
 def _promoted_last(sweep: Path) -> Path:
     manifests = [
         path
-        for path in sweep.glob("promoted/[0-9]*/manifest.json")
+        for path in sweep.glob(f"promoted/[0-9]*/{MANIFEST}")
         if path.parent.with_suffix(".json").is_file()
     ]
     if not manifests:
@@ -110,7 +127,7 @@ def _promoted_last(sweep: Path) -> Path:
 
 def _experiment_of(folder: Path) -> Experiment | None:
     """The experiment in a promoted folder's manifest; None for a folder from elsewhere."""
-    manifest = folder / "manifest.json"
+    manifest = folder / MANIFEST
     if not manifest.is_file():
         return None
     tree = _json(manifest).get("experiment")

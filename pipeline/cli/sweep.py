@@ -36,6 +36,7 @@ def sweep(
 ) -> None:
     """Run a new sweep: many trials, a front of those that no other one beats."""
     from pipeline.cli.folders import sweep_folder
+    from pipeline.cli.models import with_known_base
     from pipeline.config import load_space
 
     overrides = list(changes or ())
@@ -44,7 +45,7 @@ def sweep(
     if name is not None:
         sweep_folder(name)
         overrides.append(f"name={json.dumps(name)}")
-    space = load_space(file, overrides)
+    space = with_known_base(load_space(file, overrides))
     _run(space, sweep_folder(space.name), resume=False)
 
 

@@ -73,6 +73,7 @@ def _experiment(
     file: Path | None, changes: list[str], sweep: str | None, trial: int | None
 ) -> Experiment:
     from pipeline.cli.folders import existing_sweep
+    from pipeline.cli.models import with_known_base
     from pipeline.config import load_space
 
     if (sweep is None) != (trial is None):
@@ -80,10 +81,10 @@ def _experiment(
     if sweep is None or trial is None:
         if file is None:
             raise ValueError("expected an experiment FILE, or --sweep NAME and --trial N")
-        return load_space(file, changes).fixed()
+        return with_known_base(load_space(file, changes)).fixed()
     folder = existing_sweep(sweep)
     values = _values_of(folder, trial)
-    space = load_space(file or folder / "space.yaml", changes)
+    space = with_known_base(load_space(file or folder / "space.yaml", changes))
     return space.fill(_wanted(space, values))
 
 

@@ -1,11 +1,14 @@
 """What an experiment is, and what a search space is: one typed tree, read from YAML."""
 
+from pipeline.config.comparison import Comparison, load_comparison
+from pipeline.config.comparison_file import FinalConfig
+from pipeline.config.concept import ConceptConfig, ErasedConfig, TargetConfig, VerdictConfig
 from pipeline.config.distributions import Choice, Distribution, IntUniform, Simplex, Uniform
 from pipeline.config.embedded import EMBEDDED_NAME, embedded
 from pipeline.config.experiment import (
     METRICS,
     BudgetConfig,
-    ConceptConfig,
+    ClosedFormConfig,
     EvaluationConfig,
     Experiment,
     LossesConfig,
@@ -18,6 +21,7 @@ from pipeline.config.experiment import (
     UpdateConfig,
 )
 from pipeline.config.loading import dump_experiment, dump_space, load_space, parse_space
+from pipeline.config.pairs import Pair
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.config.space import ONLY_WITH, SearchSpace
 
@@ -27,15 +31,20 @@ __all__ = [
     "ONLY_WITH",
     "BudgetConfig",
     "Choice",
+    "ClosedFormConfig",
+    "Comparison",
     "ConceptConfig",
     "ConfigError",
     "Distribution",
+    "ErasedConfig",
     "EvaluationConfig",
     "Experiment",
+    "FinalConfig",
     "IntUniform",
     "LossesConfig",
     "ModelConfig",
     "Objective",
+    "Pair",
     "Problem",
     "PromptsConfig",
     "RetainMix",
@@ -43,11 +52,14 @@ __all__ = [
     "SearchSpace",
     "Simplex",
     "SynthesisConfig",
+    "TargetConfig",
     "Uniform",
     "UpdateConfig",
+    "VerdictConfig",
     "dump_experiment",
     "dump_space",
     "embedded",
+    "load_comparison",
     "load_space",
     "parse_space",
 ]

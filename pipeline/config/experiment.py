@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.config.concept import ConceptConfig
+from pipeline.config.sections import Section, Text, rule_broken
 from pipeline.config.suggestions import did_you_mean
 
 Objective = Literal["maximize", "minimize"]
@@ -25,62 +26,20 @@ _Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 _Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 _AtLeastZero = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 _Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-_Text = Annotated[str, Field(strict=True, min_length=1)]
 
 
-def rule_broken(field: str, expected: str, got: object, remedy: str) -> PydanticCustomError:
-    """A problem between fields, placed at `field` of the model whose validator raises it."""
-    return PydanticCustomError(
-        "rule",
-        "expected {expected}, got {got}",
-        {"field": field, "expected": expected, "got": repr(got), "remedy": remedy},
-    )
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """Which model is unlearned, and which of its parameters move."""
 
-    base: _Text = "fashion-canvas"
+    base: Text = "fashion-canvas"
     """`fashion-canvas` (embedded), a diffusers folder, or a hub id."""
-    revision: _Text | None = None
+    revision: Text | None = None
     """Commit, tag or branch of a hub id; none for folders and the embedded model."""
-    train: Literal["all", "cross_attention"] = "cross_attention"
-    """Every parameter of the U-Net, or its cross-attention blocks only."""
+    train: Literal["all", "cross_attention", "without_cross_attention"] = "cross_attention"
+    """Every parameter of the U-Net, its cross-attention blocks only, or all but those."""
 
 
-def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) < len(values):
-        raise rule_broken("", "each value once", list(values), "remove the repeated one")
-    return values
-
-
-class ConceptConfig(_Section):
-    """What is erased."""
-
-    kind: Literal["object", "style"]
-    """The axis that the concept lies on."""
-    forget: Annotated[tuple[_Text, ...], Field(min_length=1), AfterValidator(_each_once)]
-    """Values of that axis to erase; at least one."""
-    anchor: _Text | None = None
-    """Value of the same axis that takes the concept's place, or `none`; absent: chosen for you."""
-
-    @model_validator(mode="after")
-    def _anchor_is_kept(self) -> Self:
-        if self.anchor in self.forget:
-            raise rule_broken(
-                "anchor",
-                "a value that is not forgotten",
-                self.anchor,
-                "name another value, `none`, or leave it out",
-            )
-        return self
-
-
-class RetainMix(_Section):
+class RetainMix(Section):
     """Shares of the retain batch by source of prompts; each in [0, 1], together 1."""
 
     same_context: _Share = 0.0
@@ -91,6 +50,8 @@ class RetainMix(_Section):
     """Random retained scenes over all values of the other axis."""
     generic: _Share = 0.0
     """Captions that do not name the concept's axis."""
+    anchor: _Share = 0.0
+    """The forget prompts themselves with the anchor in the concept's place."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -111,6 +72,7 @@ class RetainMix(_Section):
             "neighbours": self.neighbours,
             "other_axis": self.other_axis,
             "generic": self.generic,
+            "anchor": self.anchor,
         }
 
 
@@ -119,15 +81,18 @@ def equal_shares() -> RetainMix:
     return RetainMix(same_context=0.25, neighbours=0.25, other_axis=0.25, generic=0.25)
 
 
-class PromptsConfig(_Section):
+class PromptsConfig(Section):
     """Which prompts teach, and which judge."""
 
-    vocabulary: _Text = "fashion-canvas"
+    vocabulary: Text = "fashion-canvas"
     """The words that prompts are written from."""
     train: _Count = 96
     """Number of forget prompts, and of retain prompts of each source; 1 or more."""
     test: Annotated[int, Field(strict=True, ge=4, le=1_000_000)] = 144
     """Number of held-out prompts, about a quarter of which show the concept; 4 or more."""
+    retain: _Count | None = None
+    """Most retain prompts of each source, the forget prompts' own partners apart; 1 or more, none
+    for as many as forget prompts."""
     forget_diversity: _Share = 1.0
     """Share of forget prompts that are diversified, in [0, 1]; the rest is the bare template."""
     retain_mix: RetainMix = Field(default_factory=equal_shares)
@@ -140,7 +105,7 @@ class PromptsConfig(_Section):
     """Seed of the split and of every prompt, 0 to 2^31 - 1."""
 
 
-class SynthesisConfig(_Section):
+class SynthesisConfig(Section):
     """How the base model makes the images that training uses."""
 
     steps: _Count = 20
@@ -151,58 +116,92 @@ class SynthesisConfig(_Section):
     """Combined with each prompt's own seed, 0 to 2^31 - 1."""
 
 
-class LossesConfig(_Section):
+class LossesConfig(Section):
     """What is minimised on forget and on retain images."""
 
-    forget: Literal["ascent", "anchor"] = "anchor"
-    """Minus the denoising loss, or the distance to the base's prediction for the anchor."""
+    forget: Literal[
+        "ascent", "anchor", "esd", "concept_ablation", "concept_ablation_noise", "relabel"
+    ] = "anchor"
+    """Minus the denoising loss; the distance to the base's prediction for the anchor; or a rival's:
+    ESD, concept ablation (model- or noise-based), SalUn's relabelling."""
     retain: Literal["denoise", "distill"] = "distill"
     """The denoising loss, or the distance to the base's own prediction."""
     forget_loss_cap: _Positive | None = None
     """Denoising loss above which the forget gradient is off; `ascent` only; above 0."""
     negative_guidance: _AtLeastZero = 0.0
-    """How far past the anchor, away from the concept, the target lies; `anchor` only; 0 or more."""
+    """How far past the anchor (or the empty prompt), away from the concept, the target lies;
+    `anchor` and `esd` only; 0 or more."""
 
     @model_validator(mode="after")
     def _goes_with_the_forget_loss(self) -> Self:
         if self.forget_loss_cap is not None and self.forget != "ascent":
             raise rule_broken(
                 "forget_loss_cap",
-                "nothing, as losses.forget is anchor",
+                f"nothing, as losses.forget is {self.forget}",
                 self.forget_loss_cap,
                 "remove the cap, or set losses.forget to ascent",
             )
-        if self.negative_guidance > 0 and self.forget != "anchor":
+        if self.negative_guidance > 0 and self.forget not in ("anchor", "esd"):
             raise rule_broken(
                 "negative_guidance",
-                "0, as losses.forget is ascent",
+                f"0, as losses.forget is {self.forget}",
                 self.negative_guidance,
-                "remove it, or set losses.forget to anchor",
+                "remove it, or set losses.forget to anchor or esd",
             )
         return self
 
 
-class UpdateConfig(_Section):
+class UpdateConfig(Section):
     """How two gradients become steps."""
 
-    rule: Literal["restricted_gradient", "weighted_sum"] = "restricted_gradient"
-    """Ko et al. 2024 (arXiv 2412.07808), or forget + retain_weight x retain."""
+    rule: Literal[
+        "weighted_sum",
+        "forget_only",
+        "retain_only",
+        "mgda",
+        "cagrad",
+        "upgrad",
+        "nash_mtl",
+        "imtl_g",
+    ] = "weighted_sum"
+    """How the two gradients are added: forget + retain_weight x retain, one of them alone, or a
+    multi-objective rule on the forget and the weighted retain gradient."""
+    restriction: Literal["none", "gradient", "step", "both"] = "gradient"
+    """Where conflicts are removed: nowhere; in the gradients, each projected off the other (Ko et
+    al. 2024, arXiv 2412.07808); in the optimiser's step, which then raises neither loss to first
+    order whatever momentum and scaling do; or in both."""
+    margin: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.0
+    """Least fall of each loss that a restricted step must bring, as a cosine in [0, 1); 0 asks for
+    no rise only; with a restricted step only."""
+    monotone: Annotated[bool, Field(strict=True)] = False
+    """Halve a step until neither loss rises on a fixed probe batch."""
+    cagrad_radius: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.5
+    """CAGrad's c: how far from the mean gradient the update may lie, in its length; [0, 1)."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or plain gradient descent."""
+    momentum: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.9
+    """AdamW's first beta, or gradient descent's momentum; in [0, 1)."""
     learning_rate: _Positive = 1e-4
-    """AdamW's step size; above 0."""
+    """The optimiser's step size; above 0."""
     retain_weight: _AtLeastZero = 1.0
     """Weight of the retain gradient; 0 or more."""
+    saliency: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] | None = None
+    """Share of the parameters that may move: those with the largest ascent gradient at the start
+    (SalUn, Fan et al. 2024, arXiv 2310.12508); in (0, 1], none for all."""
     steps: _Count = 80
     """Optimiser steps; 1 or more."""
     forget_batch: _Count = 16
     """Forget images a step, over all workers; 1 or more."""
     retain_batch: _Count = 32
     """Retain images a step, over all workers; 1 or more."""
+    accumulate: _Count = 1
+    """Parts that a worker's rows of a batch are cut into, to save memory; 1 or more."""
     warmup: _CountOrZero = 5
     """Steps over which the learning rate rises to its value; 0 or more."""
     clip_norm: _Positive | None = 1.0
     """Largest norm of the combined gradient; above 0, none for no clipping."""
     weight_decay: _AtLeastZero = 0.0
-    """AdamW's decoupled weight decay; 0 or more."""
+    """Decoupled weight decay (AdamW), or that of gradient descent; 0 or more."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of forward and backward passes; weights and dot products are float32 always."""
     telemetry_every: _Count = 5
@@ -210,13 +209,33 @@ class UpdateConfig(_Section):
     checkpoint_every: _Count = 20
     """Steps between two checkpoints that a killed run resumes from; 1 or more."""
 
+    @model_validator(mode="after")
+    def _margin_has_a_use(self) -> Self:
+        if self.margin > 0 and self.restriction not in ("step", "both"):
+            raise rule_broken(
+                "margin",
+                f"0, as update.restriction is {self.restriction}",
+                self.margin,
+                "remove it, or set update.restriction to step",
+            )
+        return self
 
-class EvaluationConfig(_Section):
+
+class ClosedFormConfig(Section):
+    """An edit of the cross-attention's keys and values without training (UCE)."""
+
+    preserve_weight: _AtLeastZero = 1.0
+    """Weight of the retain prompts, whose keys and values stay; 0 or more."""
+    ridge: _Positive = 0.1
+    """Weight of the base's own matrices; above 0."""
+
+
+class EvaluationConfig(Section):
     """How every trial is judged: the same prompts and seeds for all of them."""
 
-    classifier: _Text = "fashion-canvas"
+    classifier: Text = "fashion-canvas"
     """`fashion-canvas` (embedded) or a folder."""
-    clip: _Text = "fashion-canvas"
+    clip: Text = "fashion-canvas"
     """`fashion-canvas` (embedded), a folder, or a hub id."""
     steps: _Count = 15
     """Sampler steps an image; 1 or more."""
@@ -230,7 +249,7 @@ class EvaluationConfig(_Section):
     """Pairs of images, before and after, shown side by side; 0 or more."""
 
 
-class BudgetConfig(_Section):
+class BudgetConfig(Section):
     """How much is tried, and who proposes it."""
 
     trials: _Count = 16
@@ -243,7 +262,7 @@ class BudgetConfig(_Section):
     """The sampler's seed, 0 to 2^31 - 1."""
 
 
-class ScalingConfig(_Section):
+class ScalingConfig(Section):
     """What one trial runs on."""
 
     workers: _Count = 1
@@ -264,7 +283,7 @@ def _both_ends() -> dict[str, Objective]:
     return {"erasure": "maximize", "alignment": "maximize"}
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """All that decides a run's result."""
 
     name: Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -283,6 +302,8 @@ class Experiment(_Section):
     """What is minimised."""
     update: UpdateConfig = Field(default_factory=UpdateConfig)
     """How two gradients become steps."""
+    closed_form: ClosedFormConfig | None = None
+    """A closed-form edit in place of a training; `losses` and `update` are then not used."""
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """How the result is judged."""
     objectives: dict[Annotated[str, AfterValidator(_known_metric)], Objective] = Field(
@@ -293,6 +314,17 @@ class Experiment(_Section):
     """How much is tried."""
     scaling: ScalingConfig = Field(default_factory=ScalingConfig)
     """What one trial runs on."""
+
+    @model_validator(mode="after")
+    def _own_forget_prompts_are_of_one_concept(self) -> Self:
+        if self.prompts.forget_file is not None and self.concept.also:
+            raise rule_broken(
+                "prompts.forget_file",
+                "nothing, as concept.also names more concepts",
+                str(self.prompts.forget_file),
+                "erase one concept at a time, or leave the file out",
+            )
+        return self
 
     @model_validator(mode="after")
     def _every_worker_has_rows(self) -> Self:

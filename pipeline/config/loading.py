@@ -32,8 +32,7 @@ def load_space(path: Path, overrides: Sequence[str] = ()) -> SearchSpace:
     Raises:
         ConfigError: the file cannot be read, or what it says with the overrides is not valid.
     """
-    tree = plain_tree(_read(path), str(path))
-    _resolve_files(tree, path.resolve().parent)
+    tree = load_tree(path)
     problems: list[Problem] = []
     for override in overrides:
         try:
@@ -42,8 +41,19 @@ def load_space(path: Path, overrides: Sequence[str] = ()) -> SearchSpace:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
-    _resolve_files(tree, Path.cwd())
+    resolve_files(tree, Path.cwd())
     return parse_space(tree, str(path))
+
+
+def load_tree(path: Path) -> dict[str, Any]:
+    """A file's plain data, its relative paths made absolute; what it says isn't checked.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds no mapping of plain data.
+    """
+    tree = plain_tree(read_file(path), str(path))
+    resolve_files(tree, path.resolve().parent)
+    return tree
 
 
 def dump_experiment(experiment: Experiment) -> str:
@@ -56,7 +66,12 @@ def dump_space(space: SearchSpace) -> str:
     return dump_yaml(space.tree)
 
 
-def _read(path: Path) -> str:
+def read_file(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        ConfigError: it cannot be read, is too long, or is no UTF-8.
+    """
     try:
         if path.is_file() and path.stat().st_size > MAX_BYTES:
             expected = f"a file of at most {MAX_BYTES} bytes"
@@ -82,7 +97,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     put(tree, path, value)
 
 
-def _resolve_files(tree: dict[str, Any], folder: Path) -> None:
+def resolve_files(tree: dict[str, Any], folder: Path) -> None:
+    """Make relative paths in a tree absolute, as seen from a folder."""
     for path in _FILES:
         section, _, key = path.partition(".")
         node = tree.get(section)

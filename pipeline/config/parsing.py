@@ -22,6 +22,8 @@ FIXED: Final = (
     "model.revision",
     "concept.kind",
     "concept.forget",
+    "concept.also",
+    "concept.erased",
     "prompts.vocabulary",
     "prompts.test",
     "prompts.seed",

@@ -10,15 +10,18 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from pipeline.config.concept import ConceptConfig
 from pipeline.config.distributions import Distribution, Simplex, extremes
 from pipeline.config.experiment import BudgetConfig, Experiment, Objective, ScalingConfig
 from pipeline.config.problems import ConfigError, Problem, problems_of
 
-ONLY_WITH: Final = {
-    "losses.forget_loss_cap": ("losses.forget", "ascent"),
-    "losses.negative_guidance": ("losses.forget", "anchor"),
+ONLY_WITH: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "losses.forget_loss_cap": ("losses.forget", ("ascent",)),
+    "losses.negative_guidance": ("losses.forget", ("anchor", "esd")),
+    "update.margin": ("update.restriction", ("step", "both")),
+    "update.cagrad_radius": ("update.rule", ("cagrad",)),
 }
-"""Settings that mean something with one value of another setting only: path -> (path, value)."""
+"""Settings that mean something with some values of another setting: path -> (path, values)."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,16 @@ class SearchSpace:
         return self._example.name
 
     @property
+    def base(self) -> str:
+        """The model that is unlearned; the same for all trials."""
+        return self._example.model.base
+
+    @property
+    def concept(self) -> ConceptConfig:
+        """What is and was erased; of all trials, save for an anchor that is searched."""
+        return self._example.concept
+
+    @property
     def objectives(self) -> dict[str, Objective]:
         """Metric -> direction, in the order of the file."""
         return dict(self._example.objectives)
@@ -124,7 +137,7 @@ def filled_tree(
         is_mapping = isinstance(distributions[path], Simplex) and isinstance(value, Mapping)
         put(copy, path, dict(value) if is_mapping else value)
     for path, (switch, needed) in ONLY_WITH.items():
-        if switch in distributions and values[switch] != needed:
+        if switch in distributions and values[switch] not in needed:
             drop(copy, path)
     return copy
 

@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 
 from torch import nn
 
-Trained = Literal["all", "cross_attention"]
+Trained = Literal["all", "cross_attention", "without_cross_attention"]
 
 _CROSS_ATTENTION = ".attn2."
 """How diffusers' U-Nets name the attention whose keys and values come from the prompt."""
@@ -27,11 +27,9 @@ def trainable(unet: nn.Module, train: Trained) -> dict[str, nn.Parameter]:
         case "all":
             chosen = dict(unet.named_parameters())
         case "cross_attention":
-            chosen = {
-                name: parameter
-                for name, parameter in unet.named_parameters()
-                if _CROSS_ATTENTION in name
-            }
+            chosen = {n: p for n, p in unet.named_parameters() if _CROSS_ATTENTION in n}
+        case "without_cross_attention":
+            chosen = {n: p for n, p in unet.named_parameters() if _CROSS_ATTENTION not in n}
         case _:
             assert_never(train)
     if not chosen:

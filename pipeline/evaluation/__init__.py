@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.evaluation.report import METRIC_FORMULAS, Report
+from pipeline.evaluation.formulas import EARLIER_FORMULAS, METRIC_FORMULAS, PAIRED_FORMULAS
+from pipeline.evaluation.report import Report
 
 if TYPE_CHECKING:
     from pipeline.evaluation.classifier import AxisClassifier
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from pipeline.evaluation.locate import judge_folder
 
 __all__ = [
+    "EARLIER_FORMULAS",
     "METRIC_FORMULAS",
+    "PAIRED_FORMULAS",
     "AxisClassifier",
     "Evaluation",
     "Report",

@@ -110,14 +110,14 @@ class ClipJudge:
             self._texts.update(zip(chunk, found, strict=True))
         return torch.stack([self._texts[text] for text in texts])
 
-    def cosines(self, pictures: Tensor, texts: Sequence[str]) -> Tensor:
-        """Cosine of each picture (N, 3, H, W) with its own text: (N,), in [-1, 1].
+    def cosines(self, features: Tensor, texts: Sequence[str]) -> Tensor:
+        """Cosine of each picture's unit features (N, D) with its own text's: (N,), in [-1, 1].
 
         Raises:
             ValueError: there are not as many texts as pictures.
         """
-        if len(pictures) != len(texts):
+        if len(features) != len(texts):
             raise ValueError(
-                f"expected one text a picture ({len(pictures)}), got {len(texts)} texts"
+                f"expected one text a picture ({len(features)}), got {len(texts)} texts"
             )
-        return (self.picture_features(pictures) * self.text_features(texts)).sum(1)
+        return (features * self.text_features(texts)).sum(1)

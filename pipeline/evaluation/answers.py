@@ -15,7 +15,7 @@ from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.sampling import Progress, decode, sample_latents
 from pipeline.diffusion.store import Store
 from pipeline.diffusion.synthesis import synthesize
-from pipeline.evaluation.jury import Jury, Verdicts
+from pipeline.evaluation.jury import Features, Jury, Verdicts
 from pipeline.evaluation.questions import Questions
 
 _TEXT_BATCH: Final = 32
@@ -24,20 +24,26 @@ _PROBABILITIES: Final = "probabilities."
 
 @dataclass(frozen=True)
 class Answers:
-    """A model's pictures and the verdicts on them.
+    """A model's pictures and what the judges made of them.
 
     Attributes:
         levels: uint8, (N, 3, H, W).
         verdicts: on the N pictures.
+        features: of the N pictures.
     """
 
     levels: Tensor
     verdicts: Verdicts
+    features: Features
 
     @property
     def images(self) -> Tensor:
         """The pictures as floats in [-1, 1]."""
         return _floats(self.levels)
+
+    def rows(self, rows: slice) -> Answers:
+        """The answers to some of the questions."""
+        return Answers(self.levels[rows], self.verdicts.rows(rows), self.features.rows(rows))
 
 
 def draw(model: DiffusionModel, questions: Questions, progress: Progress) -> Tensor:
@@ -62,18 +68,18 @@ def draw(model: DiffusionModel, questions: Questions, progress: Progress) -> Ten
 
 def answers(levels: Tensor, questions: Questions, jury: Jury) -> Answers:
     """Have pictures judged at the 256 levels of a PNG, so that a saved one is the judged one."""
-    return Answers(levels, jury.judge(_floats(levels), questions.texts))
+    return Answers(levels, *jury.judge(_floats(levels), questions.texts))
 
 
 def base_answers(
     base: DiffusionModel, questions: Questions, jury: Jury, store: Store, progress: Progress
 ) -> Answers:
-    """The base's pictures and the verdicts on them, from the store where it has them.
+    """The base's pictures, the verdicts on them and their features, from the store if it has them.
 
     Their key holds all they depend on: the base, the prompts, the seeds, the sampler, the judges.
     """
     key = {
-        "what": "verdicts",
+        "what": "verdicts and features",
         "base": base.fingerprint,
         "texts": questions.texts,
         "seeds": questions.seeds,
@@ -99,7 +105,13 @@ def base_answers(
 
 def _tensors(judged: Answers) -> dict[str, Tensor]:
     named = {f"{_PROBABILITIES}{axis}": p for axis, p in judged.verdicts.probabilities.items()}
-    return {"levels": judged.levels, "cosines": judged.verdicts.cosines, **named}
+    return {
+        "levels": judged.levels,
+        "cosines": judged.verdicts.cosines,
+        "features.clip": judged.features.clip,
+        "features.classifier": judged.features.classifier,
+        **named,
+    }
 
 
 def _from_tensors(tensors: dict[str, Tensor]) -> Answers:
@@ -108,7 +120,11 @@ def _from_tensors(tensors: dict[str, Tensor]) -> Answers:
         for name, tensor in tensors.items()
         if name.startswith(_PROBABILITIES)
     }
-    return Answers(tensors["levels"], Verdicts(probabilities, tensors["cosines"]))
+    return Answers(
+        tensors["levels"],
+        Verdicts(probabilities, tensors["cosines"]),
+        Features(tensors["features.clip"], tensors["features.classifier"]),
+    )
 
 
 def _levels(images: Tensor) -> Tensor:

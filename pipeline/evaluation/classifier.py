@@ -49,7 +49,10 @@ class AxisClassifier(nn.Module):
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         """Logits (B, classes) by axis, of pictures (B, 3, 32, 32) in [-1, 1]."""
-        features = self.features(pictures)
+        return self.logits(self.features(pictures))
+
+    def logits(self, features: Tensor) -> dict[str, Tensor]:
+        """Logits (B, classes) by axis, of what `features` gave."""
         return {axis: head(features) for axis, head in self.heads.items()}
 
     def features(self, pictures: Tensor) -> Tensor:

@@ -14,19 +14,19 @@ from typing import Final
 
 from torch import Tensor
 
-from pipeline.config.experiment import ConceptConfig, Experiment
+from pipeline.config.experiment import Experiment
 from pipeline.diffusion.load import load_model
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.sampling import Progress, Sampler
 from pipeline.diffusion.store import Store
-from pipeline.evaluation.answers import Answers, answers, base_answers, draw
+from pipeline.evaluation.answers import answers, base_answers, draw
 from pipeline.evaluation.gallery import gallery
-from pipeline.evaluation.jury import Jury, Verdicts
-from pipeline.evaluation.measures import alignment
-from pipeline.evaluation.questions import Questions, ask
-from pipeline.evaluation.report import ImageCounts, JudgedPicture, Report, Sampling
-from pipeline.evaluation.scoring import check_axes, names_concept, score
-from pipeline.prompts.concept import Concept
+from pipeline.evaluation.jury import Jury
+from pipeline.evaluation.questions import ask
+from pipeline.evaluation.regression import regressions
+from pipeline.evaluation.report import Report, Sampling
+from pipeline.evaluation.reporting import report_on
+from pipeline.evaluation.scoring import check_axes
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.prompt_set import PromptSet
 
@@ -49,23 +49,25 @@ class Evaluation:
     base_images: Tensor
     prompts: tuple[Prompt, ...]
 
+    def shown(self, count: int) -> list[int]:
+        """Rows of up to `count` pictures worth a look: half of forget prompts, they first."""
+        forget = self.report.images.forget
+        return [
+            *_spread(0, forget, (count + 1) // 2),
+            *_spread(forget, len(self.prompts), count // 2),
+        ]
+
     def draw_gallery(self, path: Path, count: int) -> None:
         """Write `count` pairs, before and after, as one PNG: half of forget prompts, they first.
 
         The pairs are spread evenly over the test prompts. Nothing is written for a count of 0.
         """
-        forget = self.report.images.forget
-        of_each = {
-            "forget": _spread(0, forget, (count + 1) // 2),
-            "retain": _spread(forget, len(self.prompts), count // 2),
-        }
-        rows = [row for chosen in of_each.values() for row in chosen]
+        rows = self.shown(count)
         if not rows:
             return
+        kinds = ["forget" if row < self.report.images.forget else "retain" for row in rows]
         captions = [
-            f"{kind}: {self.prompts[row].text}"
-            for kind, chosen in of_each.items()
-            for row in chosen
+            f"{kind}: {self.prompts[row].text}" for kind, row in zip(kinds, rows, strict=True)
         ]
         scale = max(1, _GALLERY_SIDE // self.images.shape[-1])
         gallery(self.base_images[rows], self.images[rows], captions, path, scale)
@@ -126,12 +128,25 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
             levels = draw(model, questions, told)
         with _timed(seconds, "judging"):
             after = answers(levels, questions, jury)
-    report = _report(
+    # Pictures of earlier erasures come last, and are judged by themselves.
+    rows = slice(0, repeats * (len(prompt_set.forget_test) + len(prompt_set.retain_test)))
+    again = slice(rows.stop, count)
+    earlier = regressions(
+        after.verdicts.rows(again),
+        before.verdicts.rows(again),
+        questions.rows(again),
+        list(zip(prompt_set.earlier, experiment.concept.erased, strict=True)),
+        jury.axes,
+        jury.identity.classifier.fingerprint,
+    )
+    after, before, questions = after.rows(rows), before.rows(rows), questions.rows(rows)
+    report = report_on(
         after,
         before,
         questions,
-        prompt_set.concept,
+        prompt_set.concepts,
         jury,
+        earlier=earlier,
         config=experiment.concept,
         model=model.fingerprint,
         base=base.fingerprint,
@@ -141,66 +156,6 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         seconds=seconds,
     )
     return Evaluation(report, after.images, before.images, questions.prompts)
-
-
-def _report(  # noqa: PLR0913  (a report has this many parts)
-    after: Answers,
-    before: Answers,
-    questions: Questions,
-    concept: Concept,
-    jury: Jury,
-    *,
-    config: ConceptConfig,
-    model: str,
-    base: str,
-    sampling: Sampling,
-    seconds: dict[str, float],
-) -> Report:
-    scores, base_scores = (
-        score(each.verdicts, questions.prompts, concept, jury.axes) for each in (after, before)
-    )
-    base_clip = base_scores.metrics["clip"]
-    forget = int(names_concept(questions.prompts, concept).sum())
-    return Report(
-        model=model,
-        base=base,
-        concept=config,
-        metrics={**scores.metrics, "alignment": alignment(scores.metrics["clip"], base_clip)},
-        base_metrics={**base_scores.metrics, "alignment": alignment(base_clip, base_clip)},
-        neighbours=scores.neighbours,
-        by_value=scores.by_value,
-        images=ImageCounts(forget=forget, retain=len(questions) - forget),
-        judge=jury.identity,
-        sampling=sampling,
-        pictures=_pictures(questions, after.verdicts, before.verdicts, concept, jury),
-        seconds=seconds,
-    )
-
-
-def _pictures(
-    questions: Questions, after: Verdicts, before: Verdicts, concept: Concept, jury: Jury
-) -> tuple[JudgedPicture, ...]:
-    kind, forget = concept.kind, names_concept(questions.prompts, concept)
-    predicted = {axis: after.predicted(axis).tolist() for axis in jury.axes}
-
-    def target_probability(row: int) -> float | None:
-        if not forget[row]:
-            return None
-        target = jury.axes[kind].index(questions.prompts[row].labels[kind])
-        return float(after.probabilities[kind][row, target])
-
-    return tuple(
-        JudgedPicture(
-            text=prompt.text,
-            seed=seed,
-            asked=dict(prompt.labels),
-            seen={axis: names[predicted[axis][row]] for axis, names in jury.axes.items()},
-            target_probability=target_probability(row),
-            clip=float(after.cosines[row]),
-            base_clip=float(before.cosines[row]),
-        )
-        for row, (prompt, seed) in enumerate(zip(questions.prompts, questions.seeds, strict=True))
-    )
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Both judges together: what they see in pictures.
 
-Legend: N pictures, K classes of one axis.
+Legend: N pictures, K classes of one axis, D and F widths of CLIP's and the classifier's features.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.evaluation.alignment import ClipJudge
@@ -18,6 +20,9 @@ from pipeline.evaluation.classifier import AxisClassifier
 from pipeline.evaluation.report import JudgeIdentity, Judges
 
 _BATCH = 64
+
+Rows = slice | NDArray[np.int64]
+"""Which of N pictures."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,28 @@ class Verdicts:
     def predicted(self, axis: str) -> Tensor:
         """Number of the most probable class of each picture: (N,)."""
         return self.probabilities[axis].argmax(1)
+
+    def rows(self, rows: Rows) -> Verdicts:
+        """Those on some of the pictures."""
+        probabilities = {axis: table[rows] for axis, table in self.probabilities.items()}
+        return Verdicts(probabilities, self.cosines[rows])
+
+
+@dataclass(frozen=True)
+class Features:
+    """How the judges saw N pictures before they named anything: pictures can be compared by them.
+
+    Attributes:
+        clip: CLIP's picture features, (N, D), rows of length one.
+        classifier: what the classifier's heads see, (N, F).
+    """
+
+    clip: Tensor
+    classifier: Tensor
+
+    def rows(self, rows: Rows) -> Features:
+        """Those of some of the pictures."""
+        return Features(self.clip[rows], self.classifier[rows])
 
 
 class Jury:
@@ -61,16 +88,20 @@ class Jury:
         return self._classifier.axes
 
     @torch.no_grad()
-    def judge(self, pictures: Tensor, texts: Sequence[str]) -> Verdicts:
-        """Look at pictures (N, 3, H, W) in [-1, 1] beside their prompts."""
+    def judge(self, pictures: Tensor, texts: Sequence[str]) -> tuple[Verdicts, Features]:
+        """Look once at pictures (N, 3, H, W) in [-1, 1] beside their prompts."""
         chunks = [
-            self._classifier(chunk.to(self._device)) for chunk in torch.split(pictures, _BATCH)
+            self._classifier.features(chunk.to(self._device))
+            for chunk in torch.split(pictures, _BATCH)
         ]
+        logits = [self._classifier.logits(chunk) for chunk in chunks]
         probabilities = {
-            axis: torch.cat([chunk[axis].double().softmax(1).cpu() for chunk in chunks])
+            axis: torch.cat([chunk[axis].double().softmax(1).cpu() for chunk in logits])
             for axis in self.axes
         }
-        return Verdicts(probabilities, self._clip.cosines(pictures, texts).double())
+        clip = self._clip.picture_features(pictures)
+        verdicts = Verdicts(probabilities, self._clip.cosines(clip, texts).double())
+        return verdicts, Features(clip, torch.cat(chunks).cpu())
 
 
 def _identity(folder: Path) -> JudgeIdentity:

@@ -39,6 +39,21 @@ def judge_folder(kind: JudgeKind, name: str) -> Path:
     return _fetched(name)
 
 
+def second_classifier(name: str) -> Path:
+    """The folder of the classifier that confirms what another one, of that name, has found.
+
+    Raises:
+        ValueError: there is none besides the search's own.
+    """
+    found = judge_folder("second-classifier", name)
+    if found == judge_folder("classifier", name):
+        raise ValueError(
+            f"{name}: expected a second classifier that no search has used, got the search's own; "
+            "give the folder of another one"
+        )
+    return found
+
+
 def _fetched(name: str) -> Path:
     from huggingface_hub import snapshot_download
 

@@ -15,7 +15,7 @@ REPEAT_STRIDE: Final = 1_000_003
 
 @dataclass(frozen=True)
 class Questions:
-    """N prompts, forget prompts first, each with the noise seed of one picture."""
+    """N prompts with the noise seed of one picture each: forget, then retain, then earlier ones."""
 
     prompts: tuple[Prompt, ...]
     seeds: tuple[int, ...]
@@ -24,6 +24,10 @@ class Questions:
     def __len__(self) -> int:
         return len(self.prompts)
 
+    def rows(self, rows: slice) -> Questions:
+        """Some of the questions."""
+        return Questions(self.prompts[rows], self.seeds[rows], self.sampler)
+
     @property
     def texts(self) -> list[str]:
         """The prompts' texts."""
@@ -31,7 +35,7 @@ class Questions:
 
 
 def ask(prompt_set: PromptSet, sampler: Sampler, seed: int, repeats: int) -> Questions:
-    """The test prompts, each `repeats` times in a row.
+    """The test prompts, each `repeats` times in a row; those of earlier erasures come last.
 
     Args:
         prompt_set: whose test prompts are asked.
@@ -46,7 +50,11 @@ def ask(prompt_set: PromptSet, sampler: Sampler, seed: int, repeats: int) -> Que
         raise ValueError(f"repeats: expected at least 1 picture of each prompt, got {repeats}")
     asked = [
         (prompt, prompt.seed + seed + repeat * REPEAT_STRIDE)
-        for prompt in (*prompt_set.forget_test, *prompt_set.retain_test)
+        for prompt in (
+            *prompt_set.forget_test,
+            *prompt_set.retain_test,
+            *(prompt for erasure in prompt_set.earlier for prompt in erasure.prompts),
+        )
         for repeat in range(repeats)
     ]
     return Questions(

@@ -1,34 +1,16 @@
-"""What a judged model got: a typed, frozen report that goes to JSON and comes back unchanged.
-
-Legend: f runs over the pictures of forget prompts, r over those of retain prompts; p is the
-classifier's probability, ŷ its most probable class, t(f) the forgotten value that prompt f names.
-"""
+"""What a judged model got: a typed, frozen report that goes to JSON and comes back unchanged."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from pipeline.config.experiment import ConceptConfig
-
-METRIC_FORMULAS: Final[dict[str, str]] = {
-    "erasure": "1 - mean over f of p(t(f)); in [0, 1], higher is better",
-    "ua": "1 - mean over f of [ŷ = t(f)]; in [0, 1], higher is better",
-    "ira": "mean over r of [ŷ = the value r names on the concept's own axis]; in [0, 1], higher",
-    "cra": "mean over r of [ŷ = the value r names on the other erasable axis]; in [0, 1], higher "
-    "(pictures of forget prompts are left out)",
-    "worst_neighbour": "least accuracy among the concept's neighbours, over r; in [0, 1], higher",
-    "alignment": "clip / the base model's clip on the same prompts and seeds; higher, base 1",
-    "clip": "mean over r of cos(CLIP picture features, CLIP text features); in [-1, 1], higher",
-    "clip_forget": "the same over f; in [-1, 1], where lower says that less of the concept is left",
-    "none_share": "mean over r of [ŷ = none of these], on the object axis; in [0, 1], lower",
-    "none_share_forget": "the same over f: erased by drawing no object at all; in [0, 1]",
-}
-"""Formula, range and direction of every key of a report's metrics."""
+from pipeline.config import ConceptConfig
+from pipeline.evaluation.formulas import EARLIER_FORMULAS, METRIC_FORMULAS, PAIRED_FORMULAS
 
 
 class _Section(BaseModel):
@@ -86,12 +68,55 @@ class JudgedPicture(_Section):
     """Value by axis that the prompt states."""
     seen: dict[str, str]
     """The classifier's most probable value by axis."""
+    base_seen: dict[str, str]
+    """The same for the base model's picture of this prompt and seed."""
     target_probability: FiniteFloat | None
     """p(t(f)) where the prompt names the concept."""
     clip: FiniteFloat
     """Cosine of picture and prompt."""
     base_clip: FiniteFloat
-    """The same for the base model's picture of this prompt and seed."""
+    """The same for the base model's picture."""
+    image_distance: FiniteFloat
+    """1 - cosine of the picture's CLIP features and those of the base model's picture."""
+
+
+class PairedDifference(_Section):
+    """Mean of model - base on the same prompts and seeds, with its 95 % bootstrap interval."""
+
+    mean: FiniteFloat
+    """Of the prompts' differences."""
+    low: FiniteFloat
+    """Lower end of the interval."""
+    high: FiniteFloat
+    """Upper end; a difference whose interval holds 0 may be noise."""
+    count: Annotated[int, Field(ge=1)]
+    """How many prompts were resampled; pictures of one prompt are averaged first."""
+
+
+class ErasureValues(_Section):
+    """How far one concept is erased."""
+
+    erasure: FiniteFloat
+    """1 - mean probability of the concept."""
+    ua: FiniteFloat
+    """Unlearning accuracy."""
+
+
+class Regression(_Section):
+    """A concept that was erased earlier, judged again on its own held-out prompts."""
+
+    concept: str
+    """Its name."""
+    pictures: Annotated[int, Field(ge=1)]
+    """How many pictures were judged."""
+    now: ErasureValues
+    """Of the judged model."""
+    base: ErasureValues
+    """Of its base: before the last erasure."""
+    promoted: ErasureValues | None
+    """What the same classifier saw when it was promoted; absent where it did not judge then."""
+    difference: ErasureValues | None
+    """now - promoted; below zero where the concept comes back."""
 
 
 class Report(_Section):
@@ -104,13 +129,20 @@ class Report(_Section):
     concept: ConceptConfig
     """What was to be erased."""
     metrics: dict[str, FiniteFloat]
-    """The keys of `METRIC_FORMULAS`."""
+    """The keys of `METRIC_FORMULAS`, and after earlier erasures of `EARLIER_FORMULAS` too."""
     base_metrics: dict[str, FiniteFloat]
     """The same of the base model."""
+    paired: dict[str, PairedDifference]
+    """The keys of `PAIRED_FORMULAS`: is a difference from the base more than noise?"""
     neighbours: dict[str, FiniteFloat]
     """Accuracy of each retained neighbour of the concept, nearest first."""
     by_value: dict[str, dict[str, FiniteFloat]]
     """Accuracy by axis and value: forgotten values over f, all others over r."""
+    by_concept: dict[str, dict[str, FiniteFloat]] = {}
+    """Where several concepts were erased at once, the measures of each, over its own f; else
+    empty."""
+    regression: tuple[Regression, ...] = ()
+    """Every concept that was erased earlier, oldest first."""
     images: ImageCounts
     """How many pictures were judged."""
     judge: Judges
@@ -124,11 +156,14 @@ class Report(_Section):
 
     @model_validator(mode="after")
     def _has_every_metric(self) -> Self:
-        for field, metrics in (("metrics", self.metrics), ("base_metrics", self.base_metrics)):
-            if set(metrics) != set(METRIC_FORMULAS):
-                raise ValueError(
-                    f"{field}: expected exactly {sorted(METRIC_FORMULAS)}, got {sorted(metrics)}"
-                )
+        measured = {*METRIC_FORMULAS, *(EARLIER_FORMULAS if self.regression else ())}
+        for field, got, formulas in (
+            ("metrics", self.metrics, measured),
+            ("base_metrics", self.base_metrics, measured),
+            ("paired", self.paired, PAIRED_FORMULAS),
+        ):
+            if set(got) != set(formulas):
+                raise ValueError(f"{field}: expected exactly {sorted(formulas)}, got {sorted(got)}")
         return self
 
     def save(self, path: Path) -> None:

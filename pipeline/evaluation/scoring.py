@@ -34,7 +34,7 @@ class Scores:
     """A model's measures, `alignment` left out.
 
     Attributes:
-        metrics: by the keys of `report.METRIC_FORMULAS`.
+        metrics: by the keys of `formulas.METRIC_FORMULAS`.
         neighbours: accuracy of each retained neighbour, nearest first.
         by_value: accuracy by axis and value.
     """
@@ -74,7 +74,7 @@ def score(
     concept: Concept,
     axes: Mapping[str, Sequence[str]],
 ) -> Scores:
-    """Every measure that needs no second model; `report.METRIC_FORMULAS` has the formulas.
+    """Every measure that needs no second model; `formulas.METRIC_FORMULAS` has the formulas.
 
     Args:
         verdicts: on N pictures.

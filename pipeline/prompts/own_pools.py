@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from pipeline.config import ConfigError, Problem
 from pipeline.config.suggestions import did_you_mean
 from pipeline.prompts.concept import Concept
+from pipeline.prompts.ground import partner_value
 from pipeline.prompts.own_prompts import OwnPrompt, line_problem, read_prompts
-from pipeline.prompts.pools import partner_value
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.randomness import noise_seed, stream
 from pipeline.prompts.vocabulary import UNNAMED_OBJECT, Scene
@@ -27,10 +27,17 @@ def own_forget_prompts(
     place, or the bare anchor where the sentence does not name the concept.
 
     Raises:
-        ConfigError: a line is bad, states what the vocabulary lacks, or is held out for judging.
+        ConfigError: a line is bad, states what the vocabulary lacks, is held out for judging, or
+            names what was forgotten before.
     """
     own = read_prompts(path)
-    _refuse(_vocabulary_problems(concept, path, own), _held_out_problems(path, own, held_out))
+    _refuse(
+        _vocabulary_problems(concept, path, own),
+        _held_out_problems(path, own, held_out),
+        _naming_problems(
+            concept, path, own, concept.elsewhere, "a prompt without what the base has forgotten"
+        ),
+    )
     return tuple(
         Prompt(
             prompt.text,
@@ -71,14 +78,10 @@ def own_retain_prompts(
             names what is to be forgotten.
     """
     own = read_prompts(path)
-    naming = (
-        line_problem(path, prompt.line, "a prompt without the concept", prompt.text, "remove it")
-        for prompt in own
-        if prompt.labels.get(concept.kind) in concept.forgotten
-        or _named(concept, prompt.text) is not None
-    )
     _refuse(
-        _vocabulary_problems(concept, path, own), _held_out_problems(path, own, held_out), naming
+        _vocabulary_problems(concept, path, own),
+        _held_out_problems(path, own, held_out),
+        _naming_problems(concept, path, own, concept.gone, "a prompt without the concept"),
     )
     return tuple(
         Prompt(prompt.text, dict(prompt.labels), "own", None, noise)
@@ -158,9 +161,25 @@ def _vocabulary_problems(
             if axis not in axes:
                 remedy = did_you_mean(axis, axes)
                 yield line_problem(path, prompt.line, "labels of known axes", axis, remedy)
-            elif value not in axes[axis]:
+            elif value not in (*axes[axis], *concept.elsewhere.get(axis, ())):
                 remedy = did_you_mean(value, axes[axis])
                 yield line_problem(path, prompt.line, f"a known {axis}", value, remedy)
+
+
+def _naming_problems(
+    concept: Concept,
+    path: Path,
+    own: Sequence[OwnPrompt],
+    gone: Mapping[str, Sequence[str]],
+    expected: str,
+) -> Iterator[Problem]:
+    for prompt in own:
+        if any(
+            prompt.labels.get(axis) == value or _pattern(concept, value).search(prompt.text)
+            for axis, values in gone.items()
+            for value in values
+        ):
+            yield line_problem(path, prompt.line, expected, prompt.text, "remove it")
 
 
 def _held_out_problems(

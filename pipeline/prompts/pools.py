@@ -1,6 +1,6 @@
 """The pools of prompts that teach: forget prompts, and retain prompts by source.
 
-What stands at a place of a pool depends on the concept, the seed and the place alone. So a longer
+What stands at a place of a pool depends on the concepts, the seed and the place alone. So a longer
 pool begins with a shorter one, and trials that differ in shares use the same pictures.
 """
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from pipeline.prompts.concept import Concept
+from pipeline.prompts.ground import Ground, partner_value
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.randomness import noise_seed, shuffled, stream
-from pipeline.prompts.splits import Contexts, walk
+from pipeline.prompts.splits import walk
 from pipeline.prompts.vocabulary import AXES, Scene
 
 
@@ -27,16 +28,14 @@ class Draft:
     seed: int
 
 
-def forget_drafts(
-    concept: Concept, contexts: Contexts, diversity: float, count: int, seed: int
-) -> tuple[Draft, ...]:
+def forget_drafts(ground: Ground, diversity: float, count: int) -> tuple[Draft, ...]:
     """The concept `count` times: the first round(diversity x count) in varied contexts.
 
     The others are one bare sentence, `a photo of a sneaker`, each with a noise of its own.
     """
-    diverse = _drafts(walk(concept, concept.forgotten, contexts, count), concept, "forget", seed)
+    diverse = _drafts(ground.forget_walk(count), ground.concept, "forget", ground.seed)
     varied = round(diversity * count)
-    return diverse[:varied] + _bare_drafts(concept, count, seed)[varied:]
+    return diverse[:varied] + _bare_drafts(ground.concept, count, ground.seed)[varied:]
 
 
 def forget_prompts(concept: Concept, drafts: Iterable[Draft]) -> tuple[Prompt, ...]:
@@ -67,47 +66,57 @@ def partner_prompts(concept: Concept, drafts: Iterable[Draft], seed: int) -> tup
     )
 
 
-def partner_value(concept: Concept, place: int, seed: int) -> str:
-    """The retained value of a partner: of R of them, each comes once in R places."""
-    turn, within = divmod(place, len(concept.retained))
-    return shuffled(concept.retained, stream(seed, "same_context", turn))[within]
-
-
-def neighbour_prompts(
-    concept: Concept, contexts: Contexts, count: int, seed: int
-) -> tuple[Prompt, ...]:
+def neighbour_prompts(ground: Ground, count: int) -> tuple[Prompt, ...]:
     """The concept's neighbours in varied contexts."""
-    scenes = walk(concept, concept.neighbours, contexts, count, start=0.25)
-    return plain_prompts(concept, _drafts(scenes, concept, "neighbours", seed))
+    scenes = ground.walk(ground.concept.neighbours, count, start=0.25)
+    return plain_prompts(ground.concept, _drafts(scenes, ground.concept, "neighbours", ground.seed))
 
 
-def other_axis_prompts(
-    concept: Concept, contexts: Contexts, count: int, seed: int
-) -> tuple[Prompt, ...]:
+def other_axis_prompts(ground: Ground, count: int) -> tuple[Prompt, ...]:
     """Every value of the other axis, with every retained value of the concept's axis."""
-    scenes = walk(concept, concept.retained, contexts, count, start=0.5)
-    return plain_prompts(concept, _drafts(scenes, concept, "other_axis", seed))
+    scenes = ground.walk(ground.concept.retained, count, start=0.5)
+    return plain_prompts(ground.concept, _drafts(scenes, ground.concept, "other_axis", ground.seed))
 
 
-def generic_prompts(
-    concept: Concept, contexts: Contexts, count: int, seed: int
-) -> tuple[Prompt, ...]:
+def generic_prompts(ground: Ground, count: int) -> tuple[Prompt, ...]:
     """Captions that leave the concept's axis open, and none to all of the context too."""
-    full = walk(concept, (None,), contexts, count, start=0.75)
+    concept, seed = ground.concept, ground.seed
     scenes = [
         scene.replace(**dict.fromkeys(_left_open(concept, place, seed)))
-        for place, scene in enumerate(full)
+        for place, scene in enumerate(ground.walk((None,), count, start=0.75))
     ]
     return plain_prompts(concept, _drafts(scenes, concept, "generic", seed))
 
 
-def held_out_prompts(
-    concept: Concept, values: Sequence[str], contexts: Contexts, count: int, seed: int
-) -> tuple[Prompt, ...]:
-    """Prompts that judge: fully stated scenes of these values, in held-out contexts."""
-    name = "forget_test" if set(values) <= set(concept.forgotten) else "retain_test"
-    drafts = _drafts(walk(concept, values, contexts, count), concept, name, seed)
-    return plain_prompts(concept, drafts)
+def forget_test_prompts(ground: Ground, count: int) -> tuple[Prompt, ...]:
+    """Prompts that judge the erasure: fully stated scenes of the concept in held-out contexts."""
+    concept = ground.concept
+    scenes = walk(concept, concept.forgotten, ground.split.test, count, ground.start)
+    return plain_prompts(concept, _drafts(scenes, concept, "forget_test", ground.seed))
+
+
+def retain_test_prompts(ground: Ground, count: int) -> tuple[Prompt, ...]:
+    """Prompts that judge what was kept: all retained values in contexts held out from everything.
+
+    Of several concepts any one's ground gives prompts of the same kind: nothing forgotten is named.
+    """
+    concept, split = ground.concept, ground.split
+
+    def fits(_place: int, scene: Scene) -> bool:
+        return split.judges(concept, scene)
+
+    scenes = walk(concept, concept.retained, split.test, count, fits=fits)
+    return plain_prompts(concept, _drafts(scenes, concept, "retain_test", ground.seed))
+
+
+def interleaved(pools: Sequence[Sequence[Prompt]], count: int) -> tuple[Prompt, ...]:
+    """The pools in turn, one prompt each: every prefix holds them in equal shares.
+
+    Args:
+        pools: one a concept, each at least as long as the longest share.
+        count: prompts in all.
+    """
+    return tuple(pools[place % len(pools)][place // len(pools)] for place in range(count))
 
 
 def plain_prompts(concept: Concept, drafts: Iterable[Draft]) -> tuple[Prompt, ...]:

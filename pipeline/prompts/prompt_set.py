@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from pipeline.config import ConceptConfig, PromptsConfig
-from pipeline.prompts.concept import Concept, resolve_concept
+from pipeline.prompts.concept import Concept
 from pipeline.prompts.coverage import distinct_texts, pair_coverage
-from pipeline.prompts.own_pools import own_forget_prompts, own_partner_prompts, own_retain_prompts
-from pipeline.prompts.pools import (
-    forget_drafts,
-    forget_prompts,
-    generic_prompts,
-    held_out_prompts,
-    neighbour_prompts,
-    other_axis_prompts,
-    partner_prompts,
-)
 from pipeline.prompts.prompt import Prompt
-from pipeline.prompts.splits import Split, split_contexts
-from pipeline.prompts.vocabulary import vocabulary
-from pipeline.prompts.words import as_read
 
-__all__ = ["Prompt", "PromptSet", "build_prompt_set"]
 
-_FORGET_TEST_SHARE: Final = 0.25
+@dataclass(frozen=True)
+class EarlierErasure:
+    """An erasure that the base has behind it, to be judged again.
+
+    Attributes:
+        concepts: what was erased then, at once.
+        prompts: the held-out prompts of these concepts that it was judged on then.
+    """
+
+    concepts: tuple[Concept, ...]
+    prompts: tuple[Prompt, ...]
 
 
 @dataclass(frozen=True)
@@ -36,36 +31,60 @@ class PromptSet:
     Nor do they share a full scene, own prompts apart: those may leave their scene unsaid.
 
     Attributes:
-        concept: what is erased, resolved in its vocabulary.
-        forget_train: prompts of the concept.
+        concepts: what is erased, resolved in the vocabulary.
+        forget_train: prompts of the concepts, in turn.
         retain_train: source -> prompts without the concept, of each source as many as of forget
             prompts; `same_context` holds each forget prompt's partner at the same place.
         retain_mix: source -> share of the retain batch; together 1.
-        forget_test: held-out prompts of the concept, about a quarter of all that judge.
-        retain_test: held-out prompts without it.
+        forget_test: held-out prompts of the concepts in turn, about a quarter of all that judge.
+        retain_test: held-out prompts that name nothing forgotten.
+        earlier: what the base has forgotten before, oldest first.
     """
 
-    concept: Concept
+    concepts: tuple[Concept, ...]
     forget_train: tuple[Prompt, ...]
     retain_train: Mapping[str, tuple[Prompt, ...]]
     retain_mix: Mapping[str, float]
     forget_test: tuple[Prompt, ...]
     retain_test: tuple[Prompt, ...]
+    earlier: tuple[EarlierErasure, ...] = ()
+
+    @property
+    def concept(self) -> Concept:
+        """The first concept; the only one unless several are erased at once."""
+        return self.concepts[0]
 
     def coverage(self) -> dict[str, float | None]:
         """Share of pairs of axis values that occur together, of each part.
 
-        Of the concept's axis, forgotten values count for forget prompts and retained values for
-        retain prompts. Retain prompts that teach are weighed by the mix: the first
-        round(share x N) of a source's N count.
+        Of a concept's axis, forgotten values count for forget prompts and retained values for
+        retain prompts; of several concepts the one that is covered least counts. Retain prompts
+        that teach are weighed by the mix: the first round(share x N) of a source's N count.
         """
-        axes = self.concept.words.axes
-        forget = {**axes, self.concept.kind: self.concept.forgotten}
-        retain = {**axes, self.concept.kind: self.concept.retained}
+        parts = self._parts()
+        retain = dict(self.concept.words.axes)
+        for concept in self.concepts:
+            retain[concept.kind] = concept.retained
         return {
-            part: pair_coverage(prompts, forget if part.startswith("forget") else retain)
-            for part, prompts in self._parts().items()
+            part: self._forget_coverage(prompts)
+            if part.startswith("forget")
+            else pair_coverage(prompts, retain)
+            for part, prompts in parts.items()
         }
+
+    def _forget_coverage(self, prompts: Sequence[Prompt]) -> float | None:
+        """The least of the concepts' coverages, each over the prompts that name its values."""
+        if len(self.concepts) == 1:
+            axes = {**self.concept.words.axes, self.concept.kind: self.concept.forgotten}
+            return pair_coverage(prompts, axes)
+        found = [
+            pair_coverage(
+                [each for each in prompts if each.labels.get(concept.kind) in concept.forgotten],
+                {**concept.words.axes, concept.kind: concept.forgotten},
+            )
+            for concept in self.concepts
+        ]
+        return min((share for share in found if share is not None), default=None)
 
     def distinct(self) -> dict[str, int]:
         """Number of different sentences of each part, weighed by the mix as in `coverage`."""
@@ -73,11 +92,12 @@ class PromptSet:
 
     def report(self) -> dict[str, Any]:
         """What the set is made of, as plain data for JSON."""
+        several = [_told(concept) for concept in self.concepts] if len(self.concepts) > 1 else []
+        earlier = [name.name for erasure in self.earlier for name in erasure.concepts]
         return {
-            "kind": self.concept.kind,
-            "forgotten": list(self.concept.forgotten),
-            "anchors": dict(self.concept.anchors),
-            "neighbours": list(self.concept.neighbours),
+            **_told(self.concept),
+            **({"concepts": several} if several else {}),
+            **({"erased_before": earlier} if earlier else {}),
             "retain_mix": dict(self.retain_mix),
             "prompts": {part: len(prompts) for part, prompts in self._parts().items()},
             "distinct": self.distinct(),
@@ -98,44 +118,10 @@ class PromptSet:
         }
 
 
-def build_prompt_set(concept: ConceptConfig, prompts: PromptsConfig) -> PromptSet:
-    """Write all prompts of an experiment; the same for the same settings, on any machine.
-
-    Raises:
-        ConfigError: the vocabulary does not know the concept, or a file of own prompts is bad.
-        ValueError: there is no such vocabulary.
-    """
-    resolved = resolve_concept(concept, vocabulary(prompts.vocabulary))
-    split = split_contexts(resolved, prompts.seed)
-    to_forget = max(1, round(_FORGET_TEST_SHARE * prompts.test))
-    judging = [
-        held_out_prompts(resolved, values, split.test, count, prompts.seed)
-        for values, count in (
-            (resolved.forgotten, to_forget),
-            (resolved.retained, prompts.test - to_forget),
-        )
-    ]
-    held_out = {as_read(prompt.text) for part in judging for prompt in part}
-    forget, partners = _paired(resolved, prompts, split, held_out)
-    if prompts.retain_file is not None:
-        own = own_retain_prompts(resolved, prompts.retain_file, len(forget), prompts.seed, held_out)
-        return PromptSet(resolved, forget, {"own": own}, {"own": 1.0}, *judging)
-    arguments = (resolved, split.train, len(forget), prompts.seed)
-    retain = {
-        "same_context": partners,
-        "neighbours": neighbour_prompts(*arguments),
-        "other_axis": other_axis_prompts(*arguments),
-        "generic": generic_prompts(*arguments),
+def _told(concept: Concept) -> dict[str, Any]:
+    return {
+        "kind": concept.kind,
+        "forgotten": list(concept.forgotten),
+        "anchors": dict(concept.anchors),
+        "neighbours": list(concept.neighbours),
     }
-    return PromptSet(resolved, forget, retain, prompts.retain_mix.shares(), *judging)
-
-
-def _paired(
-    concept: Concept, config: PromptsConfig, split: Split, held_out: set[str]
-) -> tuple[tuple[Prompt, ...], tuple[Prompt, ...]]:
-    """Forget prompts that teach, and their partners."""
-    if config.forget_file is not None:
-        own = own_forget_prompts(concept, config.forget_file, config.train, config.seed, held_out)
-        return own, own_partner_prompts(concept, own, config.seed, held_out)
-    drafts = forget_drafts(concept, split.train, config.forget_diversity, config.train, config.seed)
-    return forget_prompts(concept, drafts), partner_prompts(concept, drafts, config.seed)

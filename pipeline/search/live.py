@@ -19,7 +19,7 @@ from rich.text import Text
 
 from pipeline.config import ConfigError, load_space
 from pipeline.search.pareto import front_mask, hypervolume, reference_point
-from pipeline.search.places import EXPERIMENT, TELEMETRY
+from pipeline.search.places import EXPERIMENT, TELEMETRY, WEIGHTS
 from pipeline.search.records import SweepRecord, TrialRecord
 
 _PLAIN_SECONDS = 10.0
@@ -194,11 +194,11 @@ def _table(sweep: SweepRecord, concurrent: int, clock: Clock) -> RenderableType:
     on_front, volume = _covered(sweep)
     grid.add_row("front", f"{on_front} trials, hypervolume {volume:.3f}")
     left = time_left(sweep, concurrent, clock)
-    grid.add_row("time left", "unknown yet" if left is None else _duration(left))
+    grid.add_row("time left", "unknown yet" if left is None else duration(left))
     for trial in sweep.trials:
         if trial.state == "running":
             grid.add_row(
-                f"trial {trial.number}", f"{_stage(trial)}, {_duration(clock.elapsed(trial))}"
+                f"trial {trial.number}", f"{_stage(trial)}, {duration(clock.elapsed(trial))}"
             )
     title = Text(sweep.name, style="bold")
     return Group(title, ProgressBar(total, done, width=40), grid)
@@ -226,11 +226,14 @@ def _ending(sweep: SweepRecord, concurrent: int, trial: TrialRecord, clock: Cloc
     if trial.state == "running":
         return ""
     left = time_left(sweep, concurrent, clock)
-    remaining = "" if left is None else f", {_duration(left)} left"
+    remaining = "" if left is None else f", {duration(left)} left"
     return f" ({_counts(sweep)}; hypervolume {_covered(sweep)[1]:.3f}{remaining})"
 
 
 def _stage(trial: TrialRecord) -> str:
+    # The only sign of a closed-form edit, which has no steps.
+    if (trial.folder / WEIGHTS).is_file():
+        return "judging"
     step = _last_step(trial.folder / TELEMETRY)
     if step is None:
         return "starting"
@@ -253,7 +256,8 @@ def _steps(experiment: Path) -> int | None:
         return None
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words: `2 h 05 min`, `3 min 20 s`, `7 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -15,15 +15,22 @@ LOCK: Final = ".lock"
 PREPARATION: Final = "preparation.json"
 RAY: Final = ".ray"
 
+COMPARISON: Final = "comparison.json"
+RESULTS: Final = "results.json"
+
 EXPERIMENT: Final = "experiment.yaml"
 PARAMS: Final = "params.json"
 TELEMETRY: Final = "telemetry.jsonl"
 WEIGHTS: Final = "weights.safetensors"
 REPORT: Final = "report.json"
 GALLERY: Final = "gallery.png"
+SAMPLES: Final = "samples.safetensors"
 TIMING: Final = "timing.json"
 FAILURE: Final = "failure.json"
 ERROR: Final = "error.txt"
+
+MANIFEST: Final = "manifest.json"
+"""In a promoted folder: what every file must be, and where the model comes from."""
 
 
 def home() -> Path:
@@ -34,6 +41,11 @@ def home() -> Path:
 def sweeps_folder() -> Path:
     """Where sweeps lie unless told otherwise."""
     return home() / "sweeps"
+
+
+def comparisons_folder() -> Path:
+    """Where comparisons of methods lie."""
+    return home() / "comparisons"
 
 
 def store_root() -> Path:

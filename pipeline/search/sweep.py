@@ -18,6 +18,7 @@ from pipeline.config import SearchSpace, dump_space, load_space
 from pipeline.search.cluster import concurrency, largest_node_cores, ray_session
 from pipeline.search.driver import drive_trial, driver_resources
 from pipeline.search.files import read_json, write_json, write_text
+from pipeline.search.lineage import with_lineage
 from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
 from pipeline.search.places import BASE, PREPARATION, RAY, SPACE, STUDY, SWEEP, store_root
@@ -46,7 +47,8 @@ def run_sweep(
     after any crash that leaves this process alive.
 
     Args:
-        space: what is searched; a resumed sweep may have another budget and scaling.
+        space: what is searched; a resumed sweep may have another budget and scaling. What a
+            promoted base has forgotten already is filled in and recorded.
         folder: of the sweep; a new one must not exist, a resumed one must.
         resume: whether to go on with the sweep in the folder.
         view: told of every change.
@@ -59,6 +61,7 @@ def run_sweep(
     folder = folder.resolve()
     record: SweepRecord | None = None
     try:
+        space = with_lineage(space)
         _check_disk(folder)
         if resume:
             read_sweep(folder)

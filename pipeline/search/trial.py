@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -19,18 +20,41 @@ from pipeline.diffusion import DiffusionModel, Store
 from pipeline.diffusion.load import fastest_device, load_model
 from pipeline.diffusion.weights import apply_weights
 from pipeline.evaluation.judge import evaluate
-from pipeline.evaluation.locate import judge_folder
+from pipeline.evaluation.locate import JudgeKind, judge_folder
+from pipeline.evaluation.samples import save_samples
 from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import write_json, write_text
+from pipeline.search.lineage import check_base
 from pipeline.search.locking import folder_lock
 from pipeline.search.outcome import Outcome
-from pipeline.search.places import ERROR, EXPERIMENT, FAILURE, GALLERY, REPORT, TIMING
-from pipeline.unlearning import DivergedError, prepare_training_set, train
+from pipeline.search.places import ERROR, EXPERIMENT, FAILURE, GALLERY, REPORT, SAMPLES, TIMING
+from pipeline.unlearning import DivergedError, edit, prepare_training_set, train
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.workers import ALONE, Workers
 
 _STRAY_SECONDS: Final = 120.0
 """How long a trial waits for a worker of a killed sweep that still writes into its folder."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Who judges a trained model, and on what; the experiment says the rest.
+
+    Attributes:
+        classifier: the one that searches use, or the one that none uses.
+        seed: of the pictures; the experiment's own if None.
+        repeats: pictures of each test prompt.
+        keeps_samples: whether the gallery's pictures are kept one by one as well.
+    """
+
+    classifier: JudgeKind = "classifier"
+    seed: int | None = None
+    repeats: int = 1
+    keeps_samples: bool = False
+
+
+SEARCHED: Final = Judgement()
+"""How the trials of a search are judged."""
 
 
 class Laps:
@@ -62,7 +86,13 @@ class Laps:
         return {**self.seconds, "overhead": overhead}
 
 
-def run_trial(folder: Path, store: Store, issued: float, workers: Workers = ALONE) -> Outcome:
+def run_trial(
+    folder: Path,
+    store: Store,
+    issued: float,
+    workers: Workers = ALONE,
+    judgement: Judgement = SEARCHED,
+) -> Outcome:
     """Run the trial whose experiment lies in a folder, unless it has ended already.
 
     With several workers all of them call this; the leading one alone writes and judges.
@@ -72,6 +102,7 @@ def run_trial(folder: Path, store: Store, issued: float, workers: Workers = ALON
         store: shared pictures and prompt states.
         issued: Unix time at which the trial was handed out.
         workers: this worker and how many train together.
+        judgement: who judges it, and on what.
 
     Returns:
         The end of the trial; for workers that don't lead, that of the training.
@@ -88,7 +119,7 @@ def run_trial(folder: Path, store: Store, issued: float, workers: Workers = ALON
             return ended
         laps = Laps(issued)
         try:
-            _lead(folder, store, workers, laps)
+            _lead(folder, store, workers, laps, judgement)
         except DivergedError as error:
             failure = {"kind": type(error).__name__, "message": str(error)}
             write_json(folder / TIMING, laps.total())
@@ -101,26 +132,34 @@ def run_trial(folder: Path, store: Store, issued: float, workers: Workers = ALON
     return outcome
 
 
-def _lead(folder: Path, store: Store, workers: Workers, laps: Laps) -> None:
+def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: Judgement) -> None:
     experiment = load_space(folder / EXPERIMENT).fixed()
     with laps.lap("load"):
         model = base_model(experiment)
         prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
-    with laps.lap("synthesis"):
-        data = _training_set(model, prompt_set, experiment, store, workers)
-    with laps.lap("training"):
-        weights = train(model, experiment, data, folder, workers=workers)
+    if experiment.closed_form is not None:
+        with laps.lap("training"):
+            weights = edit(model, experiment.closed_form, prompt_set, store, folder)
+    else:
+        with laps.lap("synthesis"):
+            data = _training_set(model, prompt_set, experiment, store, workers)
+        with laps.lap("training"):
+            weights = train(model, experiment, data, folder, workers=workers)
     with laps.lap("judging"):
         evaluation = evaluate(
             apply_weights(model, weights),
             prompt_set,
             experiment,
             store,
-            classifier=judge_folder("classifier", experiment.evaluation.classifier),
+            classifier=judge_folder(judgement.classifier, experiment.evaluation.classifier),
             clip=judge_folder("clip", experiment.evaluation.clip),
             base=model,
+            seed=judgement.seed,
+            repeats=judgement.repeats,
         )
         evaluation.draw_gallery(folder / GALLERY, experiment.evaluation.gallery)
+        if judgement.keeps_samples:
+            save_samples(evaluation, experiment.evaluation.gallery, folder / SAMPLES)
     write_json(folder / TIMING, laps.total())
     # Last: with its report a trial has ended.
     evaluation.report.save(folder / REPORT)
@@ -128,6 +167,8 @@ def _lead(folder: Path, store: Store, workers: Workers, laps: Laps) -> None:
 
 def _follow(folder: Path, store: Store, workers: Workers) -> Outcome:
     experiment = load_space(folder / EXPERIMENT).fixed()
+    if experiment.closed_form is not None:
+        return Outcome({}, None, None)
     model = base_model(experiment)
     prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
     data = _training_set(model, prompt_set, experiment, store, workers)
@@ -155,8 +196,14 @@ def _training_set(
 
 
 def base_model(experiment: Experiment) -> DiffusionModel:
-    """The experiment's base model on this process's device, loaded once."""
-    return _loaded(experiment.model.base, experiment.model.revision)
+    """The experiment's base model on this process's device, loaded once.
+
+    Raises:
+        ValueError: there is no such model, or it isn't the one whose erasures are recorded.
+    """
+    model = _loaded(experiment.model.base, experiment.model.revision)
+    check_base(experiment.concept, model.fingerprint)
+    return model
 
 
 @lru_cache(maxsize=1)

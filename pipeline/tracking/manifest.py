@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pipeline
-
-MANIFEST: Final = "manifest.json"
-"""The manifest's name in a promoted folder."""
+from pipeline.search.places import MANIFEST
 
 _LIBRARIES: Final = ("torch", "diffusers", "transformers", "safetensors", "numpy", "mlflow")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.config import Experiment, load_space
 from pipeline.diffusion.load import load_model
@@ -15,15 +15,24 @@ from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
 from pipeline.diffusion.weights import apply_weights, save_pipeline
 from pipeline.evaluation.judge import Evaluation, evaluate
-from pipeline.evaluation.locate import judge_folder
+from pipeline.evaluation.locate import judge_folder, second_classifier
 from pipeline.evaluation.report import Report
 from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json
-from pipeline.search.places import EXPERIMENT, GALLERY, REPORT, WEIGHTS, store_root, trial_name
+from pipeline.search.lineage import extended, reports
+from pipeline.search.places import (
+    EXPERIMENT,
+    GALLERY,
+    MANIFEST,
+    REPORT,
+    WEIGHTS,
+    store_root,
+    trial_name,
+)
 from pipeline.search.records import SweepRecord, TrialRecord
 from pipeline.search.trial import base_model
 from pipeline.tracking.choose import check_constraints, choose, lacking
-from pipeline.tracking.manifest import MANIFEST, file_hashes, versions
+from pipeline.tracking.manifest import file_hashes, versions
 from pipeline.tracking.publication import publish
 from pipeline.tracking.registry import Registered
 from pipeline.tracking.uri import tracking_uri
@@ -123,13 +132,13 @@ def promote(
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        judged, lineage = _judged_folder(experiment, chosen, partial, judgement, progress)
+        judged = _judged_folder(experiment, chosen, partial, judgement, progress)
         failed = lacking(judged.report.metrics, constraints)
         if failed:
             raise NotConfirmedError(chosen.number, failed, judged.report)
         judged.report.save(partial / REPORT)
         judged.draw_gallery(partial / GALLERY, experiment.evaluation.gallery)
-        _write_manifest(partial, record, chosen, experiment, constraints, lineage)
+        _write_manifest(partial, record, chosen, experiment, constraints, judged.report)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     finally:
@@ -160,34 +169,23 @@ def _named(record: SweepRecord, number: int, constraints: Mapping[str, float]) -
     return found
 
 
-def _second_classifier(experiment: Experiment) -> Path:
-    name = experiment.evaluation.classifier
-    found = judge_folder("second-classifier", name)
-    if found == judge_folder("classifier", name):
-        raise ValueError(
-            f"{name}: expected a second classifier that no search has used, got the search's own; "
-            "give the folder of another one"
-        )
-    return found
-
-
 def _judged_folder(
     experiment: Experiment,
     trial: TrialRecord,
     folder: Path,
     judgement: SecondJudgement,
     progress: Progress | None,
-) -> tuple[Evaluation, dict[str, Any]]:
+) -> Evaluation:
     """Write the trial's model as a complete folder and judge what was written."""
     weights = trial.folder / WEIGHTS
     if not weights.is_file():
         raise ValueError(f"{weights}: expected the trial's weights, found none; resume the sweep")
-    classifier = judgement.classifier or _second_classifier(experiment)
+    classifier = judgement.classifier or second_classifier(experiment.evaluation.classifier)
     seed = experiment.evaluation.seed + _FRESH_SEED if judgement.seed is None else judgement.seed
     base = base_model(experiment)
     save_pipeline(apply_weights(base, weights), folder)
     model = load_model(folder, device=base.device)
-    evaluation = evaluate(
+    return evaluate(
         model,
         build_prompt_set(experiment.concept, experiment.prompts),
         experiment,
@@ -199,7 +197,6 @@ def _judged_folder(
         repeats=judgement.repeats,
         progress=progress,
     )
-    return evaluation, {"base": base.fingerprint, "model": model.fingerprint}
 
 
 def _write_manifest(
@@ -208,8 +205,10 @@ def _write_manifest(
     trial: TrialRecord,
     experiment: Experiment,
     constraints: Mapping[str, float],
-    lineage: Mapping[str, Any],
+    report: Report,
 ) -> None:
+    seen = [*reports(trial.folder / REPORT), report]
+    lineage = extended(experiment, report.base, report.model, seen)
     write_json(
         folder / MANIFEST,
         {
@@ -221,9 +220,10 @@ def _write_manifest(
             "base": {
                 "name": experiment.model.base,
                 "revision": experiment.model.revision,
-                "fingerprint": lineage["base"],
+                "fingerprint": report.base,
             },
-            "model": lineage["model"],
+            "model": report.model,
+            "lineage": [erasure.model_dump(mode="json") for erasure in lineage],
             "experiment": experiment.model_dump(mode="json"),
             "versions": versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),

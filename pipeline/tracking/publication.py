@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 60  # seconds: somebody waits, and uploads are large
 _RETRIES: Final = 2
+_DESCRIBED: Final = (
+    "erasure",
+    "ua",
+    "ira",
+    "cra",
+    "worst_neighbour",
+    "alignment",
+    "none_share_forget",
+    "image_distance_forget",
+    "image_distance",
+)
+"""Metrics in a version's description; all others are in its report."""
 
 
 def publish(
@@ -71,10 +83,12 @@ def _register(
     log_metrics(client, sent.run, sent.start, confirmed, 0)
     if (folder / GALLERY).is_file():
         log_image_once(client, sent.run, folder / GALLERY, f"promoted {moment}", 0)
+    earlier = report.regression
     tags = {
         "sweep": record.name,
         "trial": str(trial.number),
-        "concept": ", ".join(report.concept.forget),
+        "concept": ", ".join(report.concept.values),
+        **({"erased_before": ", ".join(each.concept for each in earlier)} if earlier else {}),
         "base": report.base,
         "model": report.model,
         **{name: f"{report.metrics[name]:.6g}" for name in ("ua", "ira", "cra", "alignment")},
@@ -94,17 +108,41 @@ def _register(
 def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str:
     rows = [
         f"| {name} | {report.metrics[name]:.4f} | {report.base_metrics[name]:.4f} |"
-        for name in ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment")
+        for name in _DESCRIBED
     ]
     pictures = report.images.forget + report.images.retain
     return "\n".join(
         [
-            f"**{', '.join(report.concept.forget)}** erased: trial {trial.number} of sweep",
+            f"**{', '.join(report.concept.values)}** erased: trial {trial.number} of sweep",
             f"`{record.name}`, judged by `{report.judge.classifier.name}` on {pictures} fresh",
             "pictures.",
             "",
             "| metric | this model | base |",
             "|---|---|---|",
             *rows,
+            *_singly(report),
+            *_regression(report),
         ]
     )
+
+
+def _singly(report: Report) -> list[str]:
+    """Rows for each of several concepts that were erased at once."""
+    return [
+        f"| {metric} of {name} | {values[metric]:.4f} | |"
+        for name, values in report.by_concept.items()
+        for metric in ("erasure", "ua")
+    ]
+
+
+def _regression(report: Report) -> list[str]:
+    """What was erased before, now and when it was promoted."""
+    if not report.regression:
+        return []
+    rows = [
+        f"| {each.concept} | {each.now.ua:.4f} | {each.promoted.ua:.4f} |"
+        if each.promoted
+        else f"| {each.concept} | {each.now.ua:.4f} | not judged |"
+        for each in report.regression
+    ]
+    return ["", "| erased before | ua now | ua when promoted |", "|---|---|---|", *rows]

@@ -41,12 +41,10 @@ _FILES: Final = (SPACE, PROMPTS, BASE_METRICS)
 def sweep_tags(record: SweepRecord) -> dict[str, str]:
     """What all runs of a sweep carry; `sweep_id` tells sweeps of the same name apart."""
     facts = _facts(record.folder)
-    concept = _section(record, "concept").get("forget", [])
-    forgotten = concept if isinstance(concept, list | tuple) else [concept]
     return {
         "sweep": record.name,
         "sweep_id": f"{record.name}/{facts.get('created', '')}",
-        "concept": ", ".join(str(value) for value in forgotten),
+        "concept": ", ".join(record.space.concept.values),
         "base": str(_section(record, "model").get("base", "fashion-canvas")),
     }
 

@@ -30,6 +30,7 @@ METRICS: Final = "report/"
 
 _TELEMETRY: Final = "update/"
 _NEIGHBOURS: Final = "neighbour/"
+_PAIRED: Final = "paired/"
 _SECONDS: Final = "seconds/"
 _STATUS: Final = {
     "running": "RUNNING",
@@ -188,6 +189,7 @@ def _send_results(client: MlflowClient, trial: TrialRecord, sent: Sent, step: in
     timing = read_json(folder / TIMING) or {}
     values = {METRICS + name: value for name, value in trial.metrics.items()}
     values |= {_NEIGHBOURS + name: value for name, value in report.get("neighbours", {}).items()}
+    values |= _paired(report.get("paired", {}))
     values |= {_SECONDS + name: value for name, value in timing.items()}
     if trial.seconds is not None:
         values[_SECONDS + "total"] = trial.seconds
@@ -198,6 +200,15 @@ def _send_results(client: MlflowClient, trial: TrialRecord, sent: Sent, step: in
     if (folder / GALLERY).is_file():
         client.log_artifact(sent.run, str(folder / GALLERY))
         log_image_once(client, sent.run, folder / GALLERY, "gallery", step)
+
+
+def _paired(differences: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Model - base by metric, and the ends of its interval beside it."""
+    return {
+        f"{_PAIRED}{name}{suffix}": found[part]
+        for name, found in differences.items()
+        for part, suffix in (("mean", ""), ("low", " low"), ("high", " high"))
+    }
 
 
 def log_image_once(client: MlflowClient, run: str, path: Path, key: str, step: int) -> None:

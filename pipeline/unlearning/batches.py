@@ -7,8 +7,8 @@ latents, L tokens, D width of a token's state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -41,44 +41,50 @@ class TrainingSet:
 
     Attributes:
         forget: pictures of the concept.
-        retain: pools by source; `same_context[i]` is the partner of `forget[i]`.
+        retain: pools by source; `same_context[i]` is the partner of `forget[i]`, and `anchor[i]`
+            the picture of its anchor.
         mix: share of each source in a retain batch.
         identity: SHA-256 of prompts, seeds, sampler and base.
+        empty: states of the empty prompt, (1, L, D); None where no objective asks for it.
     """
 
     forget: Pool
     retain: Mapping[str, Pool]
     mix: Mapping[str, float]
     identity: str
+    empty: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch with its noise; fields as in `Pool`, timesteps (B,)."""
+    """One batch with its noise; fields as in `Pool`, timesteps (B,).
+
+    Forget batches may also hold pictures of their anchors (B, C, H, W) and the empty prompt's
+    states (B, L, D), for objectives that use them.
+    """
 
     latents: Tensor
     noise: Tensor
     timesteps: Tensor
     states: Tensor
-    anchor_states: Tensor | None
+    anchor_states: Tensor | None = None
+    anchor_latents: Tensor | None = None
+    empty_states: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.latents)
 
     def rows(self, rows: slice) -> Batch:
         """Some of the samples."""
-        anchors = None if self.anchor_states is None else self.anchor_states[rows]
-        return Batch(
-            self.latents[rows], self.noise[rows], self.timesteps[rows], self.states[rows], anchors
-        )
+        return self._each(lambda tensor: tensor[rows])
 
     def to(self, device: torch.device) -> Batch:
         """The same samples on a device; they are drawn on the CPU, so that all devices agree."""
-        anchors = None if self.anchor_states is None else self.anchor_states.to(device)
-        return Batch(
-            self.latents.to(device),
-            self.noise.to(device),
-            self.timesteps.to(device),
-            self.states.to(device),
-            anchors,
-        )
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{n: change(t) for n, t in tensors.items() if t is not None})
 
 
 def draw_batches(
@@ -103,17 +109,14 @@ def draw_batches(
             row = int(forget_rows[slot % update.forget_batch])
         latents.append(pool.latents[row])
         states.append(pool.states[row])
-    anchors = data.forget.anchor_states
     forget = _with_noise(
         data.forget.latents[forget_rows],
         data.forget.states[forget_rows],
-        None if anchors is None else anchors[forget_rows],
         train_timesteps,
         generator,
     )
-    retain = _with_noise(
-        torch.stack(latents), torch.stack(states), None, train_timesteps, generator
-    )
+    forget = replace(forget, **_for_forget_objectives(data, forget_rows))
+    retain = _with_noise(torch.stack(latents), torch.stack(states), train_timesteps, generator)
     return forget, retain
 
 
@@ -123,13 +126,20 @@ def _draw_rows(count: int, wanted: int, generator: torch.Generator) -> Tensor:
     return torch.randint(count, (wanted,), generator=generator)
 
 
+def _for_forget_objectives(data: TrainingSet, rows: Tensor) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    if data.forget.anchor_states is not None:
+        found["anchor_states"] = data.forget.anchor_states[rows]
+    if "anchor" in data.retain:
+        found["anchor_latents"] = data.retain["anchor"].latents[rows]
+    if data.empty is not None:
+        found["empty_states"] = data.empty.expand(len(rows), -1, -1)
+    return found
+
+
 def _with_noise(
-    latents: Tensor,
-    states: Tensor,
-    anchor_states: Tensor | None,
-    train_timesteps: int,
-    generator: torch.Generator,
+    latents: Tensor, states: Tensor, train_timesteps: int, generator: torch.Generator
 ) -> Batch:
     timesteps = torch.randint(train_timesteps, (len(latents),), generator=generator)
     noise = torch.randn(latents.shape, generator=generator)
-    return Batch(latents, noise, timesteps, states, anchor_states)
+    return Batch(latents, noise, timesteps, states)

@@ -8,10 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import UpdateConfig
-from pipeline.unlearning.restricted_gradient import restricted_gradient
-from pipeline.unlearning.weighted_sum import weighted_sum
-
 Gradient = list[Tensor]
 """One tensor a trainable parameter, in the parameters' order and shapes."""
 
@@ -46,8 +42,11 @@ def take_gradient(parameters: Sequence[nn.Parameter]) -> Gradient:
 
 
 def inner_product(left: Gradient, right: Gradient) -> Tensor:
-    """<left, right>, summed in float32 within a tensor and in float64 across tensors: scalar."""
-    parts = [torch.sum(a.float() * b.float()).double() for a, b in zip(left, right, strict=True)]
+    """<left, right>, products in float32, summed in float64: scalar."""
+    parts = [
+        torch.sum(a.float() * b.float(), dtype=torch.float64)
+        for a, b in zip(left, right, strict=True)
+    ]
     return torch.stack(parts).sum()
 
 
@@ -60,15 +59,9 @@ def products(forget: Gradient, retain: Gradient) -> Products:
     )
 
 
-def coefficients(scalars: Products, update: UpdateConfig) -> tuple[Tensor, Tensor]:
-    """What the update rule multiplies f and r with."""
-    match update.rule:
-        case "restricted_gradient":
-            return restricted_gradient(
-                scalars.forget_square, scalars.retain_square, scalars.inner, update.retain_weight
-            )
-        case "weighted_sum":
-            return weighted_sum(scalars.inner, update.retain_weight)
+def combine(forget: Gradient, retain: Gradient, shares: tuple[Tensor, Tensor]) -> Gradient:
+    """Add a f + b r in new memory, for where both gradients are needed afterwards."""
+    return combine_into(forget, [tensor.clone() for tensor in retain], shares)
 
 
 def combine_into(forget: Gradient, retain: Gradient, shares: tuple[Tensor, Tensor]) -> Gradient:

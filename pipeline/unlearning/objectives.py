@@ -1,12 +1,7 @@
-"""Forget and retain losses; all are descended, each returns one value a sample, (B,).
-
-Legend: B samples, C H W latents, L tokens, D width of a token's state.
-"""
+"""Forget and retain losses; all are descended, each returns one value a sample, (B,)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
 
 import torch
@@ -15,17 +10,10 @@ from torch import Tensor
 from pipeline.config import LossesConfig
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch
-
-Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(noisy latents, timesteps, states) -> prediction (B, C, H, W)."""
-
-
-@dataclass(frozen=True)
-class Predictors:
-    """The U-Net that learns to forget, and the frozen base it started from."""
-
-    student: Predict
-    base: Predict
+from pipeline.unlearning.concept_ablation import model_based_loss, noise_based_loss
+from pipeline.unlearning.esd import esd_loss
+from pipeline.unlearning.predictors import Predict, Predictors, squared_distance
+from pipeline.unlearning.relabelling import relabelling_loss
 
 
 def forget_loss(
@@ -37,6 +25,14 @@ def forget_loss(
             return -denoising_loss(model, predictors.student, batch)
         case "anchor":
             return anchor_loss(model, predictors, batch, losses.negative_guidance)
+        case "esd":
+            return esd_loss(model, predictors, batch, losses.negative_guidance)
+        case "concept_ablation":
+            return model_based_loss(model, predictors, batch)
+        case "concept_ablation_noise":
+            return noise_based_loss(model, predictors, batch)
+        case "relabel":
+            return relabelling_loss(model, predictors, batch)
         case _:
             assert_never(losses.forget)
 
@@ -58,7 +54,7 @@ def denoising_loss(model: DiffusionModel, student: Predict, batch: Batch) -> Ten
     """|prediction - target|^2, averaged over a sample's elements: (B,)."""
     noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
     target = model.target(batch.latents, batch.noise, batch.timesteps)
-    return _distance(student(noisy, batch.timesteps, batch.states), target)
+    return squared_distance(student(noisy, batch.timesteps, batch.states), target)
 
 
 def distillation_loss(model: DiffusionModel, predictors: Predictors, batch: Batch) -> Tensor:
@@ -66,7 +62,7 @@ def distillation_loss(model: DiffusionModel, predictors: Predictors, batch: Batc
     noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
     with torch.no_grad():
         target = predictors.base(noisy, batch.timesteps, batch.states)
-    return _distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+    return squared_distance(predictors.student(noisy, batch.timesteps, batch.states), target)
 
 
 def anchor_loss(
@@ -85,8 +81,4 @@ def anchor_loss(
         if negative_guidance > 0:
             concept = predictors.base(noisy, batch.timesteps, batch.states)
             target = target - negative_guidance * (concept - target)
-    return _distance(predictors.student(noisy, batch.timesteps, batch.states), target)
-
-
-def _distance(predicted: Tensor, target: Tensor) -> Tensor:
-    return (predicted - target).pow(2).flatten(1).mean(1)
+    return squared_distance(predictors.student(noisy, batch.timesteps, batch.states), target)

@@ -18,11 +18,13 @@ class StepRecord:
 
     Attributes:
         step: counted from 1.
-        values: by name: forget_loss, retain_loss, forget_norm, retain_norm, cosine, conflict (1 if
-            the gradients conflict), forget_active (0 while the cap holds forgetting back;
-            forget_norm and cosine are then 0),
+        values: by name: forget_loss, retain_loss (absent where the rule looks at one alone),
+            forget_norm, retain_norm, cosine, conflict (1 if the gradients conflict), forget_active
+            (0 while the cap holds forgetting back; forget_norm and cosine are then 0),
             change_forget_cosine and change_retain_cosine (cosine of the actual parameter change
-            with each gradient; negative means that the loss falls to first order), learning_rate.
+            with each gradient; negative means that the loss falls to first order), learning_rate;
+            restricted (1 if the step had to be restricted) and halvings (of a step that raised a
+            loss on the probe batch), where these are done.
     """
 
     step: int

@@ -10,17 +10,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from pipeline.config import Experiment
-from pipeline.diffusion.model import DiffusionModel, predict
+from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.parameters import trainable
 from pipeline.diffusion.weights import save_weights
-from pipeline.unlearning.batches import TrainingSet, draw_batches
+from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint, save_checkpoint
-from pipeline.unlearning.objectives import Predictors
-from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
 from pipeline.unlearning.workers import ALONE, Workers
 
@@ -58,16 +54,15 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     unet = copy.deepcopy(model.unet)
     parameters = trainable(unet, experiment.model.train)
-    stepper = _stepper(model, experiment, unet, parameters, workers)
+    stepper = make_stepper(model, experiment, data, (unet, parameters), workers)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
     done = restore_checkpoint(checkpoints, parameters, stepper.optimizer, story)
     save = partial(save_checkpoint, checkpoints)
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
-    timesteps = model.noise_scheduler.config.num_train_timesteps
     workers.wait()
     while done < update.steps:
-        forget, retain = draw_batches(data, update, experiment.seed, done, timesteps)
+        forget, retain = step_batches(model, experiment, data, done)
         done += 1
         watch = done % update.telemetry_every == 0 or done in (1, update.steps)
         record = stepper.step(done, forget, retain, watch=watch)
@@ -83,27 +78,6 @@ def train(
         save_weights(parameters, weights, model.dtype, {**asdict(story), "steps": str(done)})
     workers.wait()
     return weights
-
-
-def _stepper(
-    model: DiffusionModel,
-    experiment: Experiment,
-    unet: nn.Module,
-    parameters: dict[str, nn.Parameter],
-    workers: Workers,
-) -> Stepper:
-    update = experiment.update
-    precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
-    predictors = Predictors(
-        student=partial(predict, workers.wrap(unet), precision=precision),
-        base=partial(predict, model.unet, precision=precision),
-    )
-    optimizer = torch.optim.AdamW(
-        parameters.values(), lr=update.learning_rate, weight_decay=update.weight_decay
-    )
-    return Stepper(
-        model, predictors, list(parameters.values()), optimizer, experiment.losses, update, workers
-    )
 
 
 def _config_hash(experiment: Experiment) -> str:

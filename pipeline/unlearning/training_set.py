@@ -15,6 +15,7 @@ from pipeline.prompts import Prompt, PromptSet
 from pipeline.unlearning.batches import Pool, TrainingSet
 
 _SYNTHESIS_BATCH = 32
+_WITH_ANCHOR_PICTURES = ("concept_ablation", "concept_ablation_noise")
 
 
 def prepare_training_set(
@@ -40,7 +41,11 @@ def prepare_training_set(
     sampler = Sampler(experiment.synthesis.steps, experiment.synthesis.guidance, _SYNTHESIS_BATCH)
     mix = dict(prompt_set.retain_mix)
     sources = [name for name in prompt_set.retain_train if every_source or mix.get(name, 0) > 0]
-    parts = [prompt_set.forget_train, *(prompt_set.retain_train[name] for name in sources)]
+    most = experiment.prompts.retain
+    parts = [prompt_set.forget_train, *(_limited(prompt_set, name, most) for name in sources)]
+    if mix.get("anchor", 0) > 0 or experiment.losses.forget in _WITH_ANCHOR_PICTURES:
+        sources.append("anchor")
+        parts.append(tuple(map(_of_anchor, prompt_set.forget_train)))
     everything = [prompt for part in parts for prompt in part]
     seeds = [experiment.synthesis.seed * 1_000_003 + prompt.seed for prompt in everything]
     texts = [prompt.text for prompt in everything]
@@ -56,7 +61,19 @@ def prepare_training_set(
     anchors = embed(model, [_anchor(prompt) for prompt in prompt_set.forget_train], store)
     forget = Pool(pools[0].latents, pools[0].states, anchors)
     retain = dict(zip(sources, pools[1:], strict=True))
-    return TrainingSet(forget, retain, mix, _identity(model, everything, seeds, sampler, mix))
+    identity = _identity(model, everything, seeds, sampler, mix)
+    return TrainingSet(forget, retain, mix, identity, embed(model, [""], store))
+
+
+def _limited(prompt_set: PromptSet, source: str, most: int | None) -> tuple[Prompt, ...]:
+    """A source's first prompts; all of them where each belongs to a forget prompt."""
+    prompts = prompt_set.retain_train[source]
+    return prompts if source == "same_context" else prompts[:most]
+
+
+def _of_anchor(prompt: Prompt) -> Prompt:
+    """The forget prompt with its anchor in the concept's place, from the same noise."""
+    return Prompt(_anchor(prompt), source="anchor", seed=prompt.seed)
 
 
 def _anchor(prompt: Prompt) -> str:

@@ -24,6 +24,7 @@ VERBS = (
     ["pareto"],
     ["promote"],
     ["generate"],
+    ["compare"],
     ["canvas"],
     ["canvas", "build"],
 )
@@ -116,6 +117,9 @@ MISTAKES = {
     "generate by a missing model": (["generate", "./nowhere", "a bag"], "./nowhere"),
     "generate into no picture": (["generate", "fashion-canvas", "a", "--out", "x.txt"], ".png"),
     "generate in no steps": (["generate", "fashion-canvas", "a", "--steps", 0], "--steps"),
+    "compare nothing": (["compare"], "FILE"),
+    "compare a missing file": (["compare", "nowhere.yaml"], "nowhere.yaml"),
+    "compare a search space": (["compare", SMOKE], "methods: expected a value"),
     "canvas without photographs": (["canvas", "build", "--photographs", "no"], "there is no"),
     "canvas of an unknown stage": (["canvas", "build", "--only", "paint"], "paint"),
 }

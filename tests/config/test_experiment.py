@@ -71,6 +71,7 @@ def test_shares_sum_to_one() -> None:
         "neighbours": 0.0,
         "other_axis": 0.0,
         "generic": 1.0,
+        "anchor": 0.0,
     }
     assert RetainMix(same_context=0.3333333, neighbours=0.3333333, generic=0.3333333)
     for wrong in ({}, {"generic": 0.9}, {"generic": 1.0, "neighbours": 0.1}):

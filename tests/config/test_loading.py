@@ -81,7 +81,7 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
 
 
 def test_a_dumped_space_is_the_same_space(tmp_path: Path) -> None:
-    space = parse_space(HEAD + "update: {rule: {choice: [restricted_gradient, weighted_sum]}}")
+    space = parse_space(HEAD + "update: {restriction: {choice: [gradient, none]}}")
     assert load_space(written(tmp_path, dump_space(space))) == space
 
 

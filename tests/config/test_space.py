@@ -36,6 +36,7 @@ def test_filling_puts_values_where_distributions_were(space: SearchSpace) -> Non
         "neighbours": 0.0,
         "other_axis": 0.0,
         "generic": 0.75,
+        "anchor": 0.0,
     }
 
 

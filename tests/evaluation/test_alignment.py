@@ -49,14 +49,16 @@ def test_features_have_unit_length(clip: ClipJudge) -> None:
 
 def test_each_picture_is_compared_with_its_own_text(clip: ClipJudge) -> None:
     table = clip.picture_features(pictures()) @ clip.text_features(TEXTS).T
-    torch.testing.assert_close(clip.cosines(pictures(), TEXTS), table.diagonal())
+    torch.testing.assert_close(
+        clip.cosines(clip.picture_features(pictures()), TEXTS), table.diagonal()
+    )
     assert not torch.allclose(table[0, 1:3], table[0, :1], atol=1e-4)
 
 
 def test_a_pair_does_not_depend_on_what_is_judged_with_it(clip: ClipJudge) -> None:
     many, texts = pictures(70), [TEXTS[row % 3] for row in range(70)]
-    together = clip.cosines(many, texts)
-    alone = clip.cosines(many[69:], texts[69:])
+    together = clip.cosines(clip.picture_features(many), texts)
+    alone = clip.cosines(clip.picture_features(many[69:]), texts[69:])
     torch.testing.assert_close(together[69:], alone, rtol=0, atol=1e-5)
 
 
@@ -93,7 +95,7 @@ def test_channels_are_scaled_as_the_folder_says(folder: Path, tmp_path: Path) ->
 
 def test_as_many_texts_as_pictures_are_expected(clip: ClipJudge) -> None:
     with pytest.raises(ValueError, match=r"one text a picture \(4\), got 3 texts"):
-        clip.cosines(pictures(), TEXTS[:3])
+        clip.cosines(clip.picture_features(pictures()), TEXTS[:3])
 
 
 def test_a_folder_without_a_clip_is_refused(folder: Path, tmp_path: Path) -> None:

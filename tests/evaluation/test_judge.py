@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from pipeline.config import Experiment
 from pipeline.diffusion import DiffusionModel, Store, load_model
 from pipeline.evaluation import Evaluation, Report, evaluate, judge_folder
+from pipeline.evaluation.alignment import ClipJudge
 from pipeline.evaluation.classifier import AxisClassifier
 from pipeline.prompts import PromptSet, build_prompt_set
 
@@ -83,6 +85,27 @@ def test_a_model_that_hears_nothing_forgets_and_loses_all(evaluation: Evaluation
     assert metrics["ira"] < base_metrics["ira"] - 0.4
     assert metrics["cra"] < base_metrics["cra"] - 0.4
     assert metrics["alignment"] < 0.7
+    assert metrics["image_distance"] > 0.1
+    assert metrics["image_distance_forget"] > 0.1
+    assert metrics["kid"] > 0.002
+    for found in evaluation.report.paired.values():
+        assert found.low <= found.mean <= found.high < 0
+
+
+def test_a_little_noise_moves_pictures_and_hardly_their_distribution(
+    base: DiffusionModel, prompt_set: PromptSet, store: Store, evaluation: Evaluation
+) -> None:
+    unet = copy.deepcopy(base.unet)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.05 * parameter.std(correction=0) * noise)
+    noisy = judged(base.with_unet(unet, "noisy"), prompt_set, store, base).report
+    for name in ("image_distance", "image_distance_forget"):
+        assert 0 < noisy.metrics[name] < evaluation.report.metrics[name] / 10
+    assert abs(noisy.metrics["kid"]) < evaluation.report.metrics["kid"] / 10
+    assert noisy.paired["ira"].low <= 0 <= noisy.paired["ira"].high
 
 
 def test_an_unchanged_model_is_its_base(
@@ -93,6 +116,10 @@ def test_an_unchanged_model_is_its_base(
         evaluation = judged(model, prompt_set, store, base)
         assert evaluation.report.metrics == evaluation.report.base_metrics
         assert evaluation.report.metrics["alignment"] == 1.0
+        for name in ("image_distance", "image_distance_forget", "kid"):
+            assert evaluation.report.metrics[name] == 0.0
+        for found in evaluation.report.paired.values():
+            assert (found.mean, found.low, found.high) == (0.0, 0.0, 0.0)
         assert torch.equal(evaluation.images, evaluation.base_images)
 
 
@@ -116,8 +143,15 @@ def test_metrics_follow_from_the_reports_own_pictures(evaluation: Evaluation) ->
             "clip": np.mean([each.clip for each in retain]),
             "alignment": np.mean([each.clip for each in retain])
             / np.mean([each.base_clip for each in retain]),
+            "image_distance": np.mean([each.image_distance for each in retain]),
+            "image_distance_forget": np.mean([each.image_distance for each in forget]),
         }
     )
+    gained = {
+        name: report.metrics[name] - report.base_metrics[name]
+        for name in ("ira", "cra", "clip", "clip_forget")
+    }
+    assert {name: found.mean for name, found in report.paired.items()} == pytest.approx(gained)
     assert all(each.target_probability is None for each in retain)
     assert report.metrics["worst_neighbour"] == min(report.neighbours.values())
 
@@ -128,6 +162,12 @@ def test_the_verdicts_are_those_on_the_pictures_handed_back(evaluation: Evaluati
         seen = classifier(evaluation.images)["object"].argmax(1)
     names = [classifier.axes["object"][number] for number in seen.tolist()]
     assert names == [each.seen["object"] for each in evaluation.report.pictures]
+    clip = ClipJudge.load(CLIP)
+    alike = F.cosine_similarity(
+        clip.picture_features(evaluation.images), clip.picture_features(evaluation.base_images)
+    )
+    told = [each.image_distance for each in evaluation.report.pictures]
+    np.testing.assert_allclose(told, 1 - alike.numpy(), atol=1e-5)
     levels = (evaluation.images + 1) * 127.5
     torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-4)
 

@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import METRICS
-from pipeline.evaluation.report import METRIC_FORMULAS, Report
+from pipeline.evaluation.formulas import METRIC_FORMULAS, PAIRED_FORMULAS
+from pipeline.evaluation.report import Report
 
 
 def fields(**changes: Any) -> dict[str, Any]:
@@ -23,6 +24,10 @@ def fields(**changes: Any) -> dict[str, Any]:
         "concept": {"kind": "object", "forget": ["ankle boot"], "anchor": None},
         "metrics": dict.fromkeys(METRIC_FORMULAS, 0.1 + 0.2),
         "base_metrics": dict.fromkeys(METRIC_FORMULAS, 1 / 3),
+        "paired": {
+            name: {"mean": -1 / 7, "low": -0.2, "high": 0.1 + 0.2, "count": 2}
+            for name in PAIRED_FORMULAS
+        },
         "neighbours": {"sneaker": 0.75},
         "by_value": {"object": {"sneaker": 0.75}, "style": {"neon": 1.0}},
         "images": {"forget": 1, "retain": 2},
@@ -37,9 +42,11 @@ def fields(**changes: Any) -> dict[str, Any]:
                 "seed": 2**62,
                 "asked": {"object": "ankle boot"},
                 "seen": {"object": "sneaker"},
+                "base_seen": {"object": "ankle boot"},
                 "target_probability": 1e-12,
                 "clip": -0.25,
                 "base_clip": 0.5,
+                "image_distance": 1e-9,
             }
         ],
         "seconds": {"base": 0.5},
@@ -74,11 +81,11 @@ def test_every_objective_of_a_search_is_a_metric() -> None:
     assert set(METRICS) <= set(METRIC_FORMULAS)
 
 
-@pytest.mark.parametrize("field", ["metrics", "base_metrics"])
+@pytest.mark.parametrize("field", ["metrics", "base_metrics", "paired"])
 def test_a_missing_or_unknown_metric_is_refused(field: str) -> None:
     complete = fields()[field]
     without = {name: value for name, value in complete.items() if name != "cra"}
-    for metrics in (without, {**complete, "beauty": 1.0}):
+    for metrics in (without, {**complete, "beauty": complete["ira"]}):
         with pytest.raises(ValueError, match=f"{field}: expected exactly"):
             Report.model_validate(fields(**{field: metrics}))
 
@@ -106,6 +113,19 @@ def test_what_is_no_report_is_named_with_its_path(
     with pytest.raises(ValueError, match=complaint) as caught:
         Report.load(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_report_from_before_a_measure_is_to_be_judged_again(tmp_path: Path) -> None:
+    before = fields()
+    del before["paired"]
+    for name in ("metrics", "base_metrics"):
+        before[name] = {k: v for k, v in before[name].items() if k not in ("kid", "image_distance")}
+    for picture in before["pictures"]:
+        del picture["base_seen"], picture["image_distance"]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(before))
+    with pytest.raises(ValueError, match="at paired: Field required; judge the model again"):
+        Report.load(path)
 
 
 def test_reading_a_report_loads_no_torch() -> None:

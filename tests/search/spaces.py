@@ -16,7 +16,7 @@ prompts:
   retain_mix: {simplex: [same_context, neighbours, generic]}
 synthesis: {steps: 2}
 update:
-  rule: {choice: [restricted_gradient, weighted_sum]}
+  restriction: {choice: [gradient, none]}
   learning_rate: {log_uniform: [1e-5, 1e-3]}
   steps: {int_uniform: [6, 9]}
   forget_batch: 4

@@ -20,7 +20,7 @@ EVERY_KIND: dict[str, Distribution] = {
     "prompts.forget_diversity": Uniform(0.0, 1.0),
     "update.steps": IntUniform(10, 1000, log=True),
     "update.warmup": IntUniform(0, 3),
-    "update.rule": Choice(("restricted_gradient", "weighted_sum")),
+    "update.restriction": Choice(("gradient", "none")),
     "update.clip_norm": Choice((None, 1, 1.0, True)),
     "prompts.retain_mix": Simplex(("same_context", "neighbours", "generic")),
 }
@@ -51,7 +51,7 @@ def test_every_value_lies_in_its_distribution() -> None:
         assert isinstance(steps := values["update.steps"], int)
         assert 10 <= steps <= 1000
         assert values["update.warmup"] in range(4)
-        assert values["update.rule"] in {"restricted_gradient", "weighted_sum"}
+        assert values["update.restriction"] in {"gradient", "none"}
         assert isinstance(mix := values["prompts.retain_mix"], dict)
         assert sum(mix.values()) == pytest.approx(1, abs=1e-9)
         assert min(mix.values()) >= 0

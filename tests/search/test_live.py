@@ -58,6 +58,30 @@ def test_the_table_tells_counts_bests_hypervolume_and_what_runs(sweep: SweepReco
     assert "unlearn resume smoke" in text
 
 
+@pytest.mark.parametrize("losses", ['"retain_loss": 0.2', '"forget_loss": 0.1', '"cosine": 0.0'])
+def test_a_running_trial_is_followed_whatever_losses_its_rule_looks_at(
+    sweep: SweepRecord, losses: str
+) -> None:
+    (sweep.trials[3].folder / "telemetry.jsonl").write_text(f'{{"step": 5, {losses}}}\n')
+    assert "step 5 of 8" in drawn(sweep)
+
+
+def test_an_edit_without_steps_is_starting_until_it_is_judged(sweep: SweepRecord) -> None:
+    (sweep.trials[3].folder / "telemetry.jsonl").unlink()
+    assert "starting" in drawn(sweep)
+    (sweep.trials[3].folder / "weights.safetensors").touch()
+    assert "judging" in drawn(sweep)
+
+
+def drawn(sweep: SweepRecord) -> str:
+    """What a terminal shows."""
+    console, stream = terminal()
+    view = open_view(console)
+    view.show(sweep, 2)
+    view.close(None)
+    return stream.getvalue()
+
+
 def test_plain_lines_tell_every_change_once(sweep: SweepRecord) -> None:
     stream = io.StringIO()
     view = open_view(Console(file=stream, width=40))

@@ -21,7 +21,7 @@ def values(space: SearchSpace, diversity: float) -> dict[str, object]:
     return {
         "prompts.forget_diversity": diversity,
         "prompts.retain_mix": {"same_context": 0.2, "neighbours": 0.3, "generic": 0.5},
-        "update.rule": "restricted_gradient",
+        "update.restriction": "gradient",
         "update.learning_rate": 1e-4,
         "update.steps": space.distributions["update.steps"].low,  # type: ignore[union-attr]
     }

@@ -23,7 +23,7 @@ prompts:
   forget_diversity: {uniform: [0, 1]}
   retain_mix: {simplex: [same_context, neighbours, generic]}
 update:
-  rule: {choice: [restricted_gradient, weighted_sum]}
+  restriction: {choice: [gradient, none]}
   learning_rate: {log_uniform: [1e-5, 1e-3]}
 objectives: {erasure: maximize, alignment: maximize}
 budget: {trials: 6, sampler: random}
@@ -101,7 +101,11 @@ class Sweep:
         """End a trial with a report."""
         metrics = {"erasure": erasure, "alignment": alignment, "ua": erasure, "cra": 0.95}
         folder = self.trial(number)
-        report = {"metrics": metrics, "neighbours": {"sandal": 0.9, "ankle boot": 0.8}}
+        report = {
+            "metrics": metrics,
+            "neighbours": {"sandal": 0.9, "ankle boot": 0.8},
+            "paired": {"ira": {"mean": -0.05, "low": -0.125, "high": 0.025, "count": 40}},
+        }
         (folder / "report.json").write_text(json.dumps(report))
         write_json(folder / "timing.json", {"training": 3.5, "judging": 1.5})
         Image.new("RGB", (64, 32), (10 * number, 90, 120)).save(folder / "gallery.png")

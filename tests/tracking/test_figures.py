@@ -28,7 +28,7 @@ def table(objectives: dict[str, Objective] | None = None, count: int = 4) -> Tab
         Row(
             number,
             "complete",
-            {"update.rule": "restricted_gradient", "update.learning_rate": 1.25e-4},
+            {"update.restriction": "gradient", "update.learning_rate": 1.25e-4},
             dict(zip(objectives, (*scores, 0.5), strict=False)),
             (*scores, 0.5)[: len(objectives)],
         )

@@ -116,6 +116,8 @@ def test_a_sweep_is_a_run_with_a_nested_run_a_trial(
         == (sweep.record.trials[0].params["update.learning_rate"])
     )
     assert first.data.metrics["neighbour/ankle boot"] == 0.8
+    paired = [first.data.metrics[f"paired/ira{end}"] for end in ("", " low", " high")]
+    assert paired == [-0.05, -0.125, 0.025]
     assert first.data.metrics["seconds/total"] == 5.0
     assert records.files(first) >= {"report.json", "gallery.png", "experiment.yaml", "images"}
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.config import Experiment
 
 
-def experiment(**update: object) -> Experiment:
+def experiment(losses: Mapping[str, object] | None = None, **update: object) -> Experiment:
     """A short training; keywords override its update."""
     settings = {
-        "rule": "restricted_gradient",
         "learning_rate": 1e-3,
         "steps": 6,
         "forget_batch": 4,
@@ -24,11 +24,19 @@ def experiment(**update: object) -> Experiment:
         {
             "name": "short",
             "concept": {"kind": "object", "forget": ["sneaker"]},
-            "losses": {"forget": "ascent", "retain": "denoise"},
+            "losses": losses or {"forget": "ascent", "retain": "denoise"},
             "update": settings,
             "budget": {"trials": 1},
         }
     )
+
+
+def lopsided(optimizer: str, restriction: str, **update: object) -> Experiment:
+    """Three steps whose retain gradient weighs so little that the retain loss would rise."""
+    settings: dict[str, object] = {"steps": 3, "forget_batch": 3, "retain_batch": 3, "warmup": 0}
+    settings |= {"clip_norm": None, "momentum": 0.9, "retain_weight": 0.1}
+    settings |= {"optimizer": optimizer, "restriction": restriction, **update}
+    return experiment(None, **settings)
 
 
 def folder_of(path: Path, name: str) -> Path:

@@ -20,12 +20,26 @@ class Killed(BaseException):
     """Stands for a kill: nothing in the trainer catches it."""
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("killed_after", [1, 2, 4, 5])
+RESUMED: list[tuple[int, dict[str, object]]] = [
+    (1, {}),
+    (2, {"precision": "bf16"}),
+    (4, {}),
+    (5, {"precision": "bf16"}),
+    (5, {"restriction": "step", "retain_weight": 0.1}),
+    (5, {"restriction": "step", "monotone": True, "steps": 7}),
+    (3, {"saliency": 0.3, "weight_decay": 0.1, "optimizer": "sgd"}),
+]
+
+
+@pytest.mark.parametrize(("killed_after", "update"), RESUMED)
 def test_a_killed_and_resumed_run_ends_with_the_same_bits(
-    base: DiffusionModel, data: TrainingSet, tmp_path: Path, killed_after: int, precision: str
+    base: DiffusionModel,
+    data: TrainingSet,
+    tmp_path: Path,
+    killed_after: int,
+    update: dict[str, object],
 ) -> None:
-    settings = experiment(precision=precision, telemetry_every=1)
+    settings = experiment(None, **{"telemetry_every": 1, **update})
     whole = train(base, settings, data, folder_of(tmp_path, "whole"))
     folder = folder_of(tmp_path, "killed")
 

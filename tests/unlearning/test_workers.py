@@ -18,7 +18,7 @@ from pipeline.unlearning.telemetry import read_telemetry
 from pipeline.unlearning.workers import workers_of_this_process
 from tests.unlearning.short_runs import experiment, folder_of
 
-RULES = ("restricted_gradient", "weighted_sum")
+RESTRICTIONS = ("none", "gradient", "step", "both")
 
 
 def _work(rank: int, port: int, data: TrainingSet, folder: Path) -> None:
@@ -27,8 +27,14 @@ def _work(rank: int, port: int, data: TrainingSet, folder: Path) -> None:
     torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
     try:
         base, workers = load_model("fashion-canvas"), workers_of_this_process()
-        for rule in RULES:
-            train(base, experiment(rule=rule, steps=3), data, folder / rule, workers=workers)
+        for restriction in RESTRICTIONS:
+            train(
+                base,
+                experiment(restriction=restriction, steps=3),
+                data,
+                folder / restriction,
+                workers=workers,
+            )
     finally:
         torch.distributed.destroy_process_group()
 
@@ -42,21 +48,21 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def together(data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of what two workers trained, one folder a rule."""
+    """Folder of what two workers trained, one folder a restriction."""
     folder = tmp_path_factory.mktemp("together")
     spawn(_work, args=(_free_port(), data, folder), nprocs=2)
     return folder
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("restriction", RESTRICTIONS)
 def test_two_workers_equal_one_on_the_joint_batch(
-    base: DiffusionModel, data: TrainingSet, tmp_path: Path, together: Path, rule: str
+    base: DiffusionModel, data: TrainingSet, tmp_path: Path, together: Path, restriction: str
 ) -> None:
     alone = folder_of(tmp_path, "alone")
-    settings = experiment(rule=rule, steps=3)
+    settings = experiment(restriction=restriction, steps=3)
     train(base, settings, data, alone)
     state = "checkpoints/step-000003/state.safetensors"
-    one, two = load_file(alone / state), load_file(together / rule / state)
+    one, two = load_file(alone / state), load_file(together / restriction / state)
     assert one.keys() == two.keys()
     for name, value in one.items():
         if name.startswith("optimizer/exp_avg/"):
@@ -67,7 +73,8 @@ def test_two_workers_equal_one_on_the_joint_batch(
             apart = (two[name] - value).abs().mean()
             assert float(apart) < 1e-3 * settings.update.learning_rate
     records = [
-        read_telemetry(folder / "telemetry.jsonl")[0].values for folder in (alone, together / rule)
+        read_telemetry(folder / "telemetry.jsonl")[0].values
+        for folder in (alone, together / restriction)
     ]
     for key in ("forget_loss", "retain_loss", "forget_norm", "retain_norm", "cosine"):
         assert records[1][key] == pytest.approx(records[0][key], rel=1e-4)

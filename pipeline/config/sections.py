@@ -1,0 +1,26 @@
+"""What all sections of an experiment have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+Text = Annotated[str, Field(strict=True, min_length=1)]
+"""Text that is not empty."""
+
+
+class Section(BaseModel):
+    """A frozen mapping of known settings, each documented by the text below it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def rule_broken(field: str, expected: str, got: object, remedy: str) -> PydanticCustomError:
+    """A problem between fields, placed at `field` of the model whose validator raises it."""
+    return PydanticCustomError(
+        "rule",
+        "expected {expected}, got {got}",
+        {"field": field, "expected": expected, "got": repr(got), "remedy": remedy},
+    )

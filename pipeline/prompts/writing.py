@@ -1,0 +1,119 @@
+"""Writing all prompts of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pipeline.config import ConceptConfig, ConfigError, Problem, PromptsConfig
+from pipeline.prompts.concept import resolve_concepts
+from pipeline.prompts.ground import Ground, grounds_of
+from pipeline.prompts.own_pools import own_forget_prompts, own_partner_prompts, own_retain_prompts
+from pipeline.prompts.pools import (
+    forget_drafts,
+    forget_prompts,
+    forget_test_prompts,
+    generic_prompts,
+    interleaved,
+    neighbour_prompts,
+    other_axis_prompts,
+    partner_prompts,
+    retain_test_prompts,
+)
+from pipeline.prompts.prompt import Prompt
+from pipeline.prompts.prompt_set import EarlierErasure, PromptSet
+from pipeline.prompts.vocabulary import vocabulary
+from pipeline.prompts.words import as_read
+
+_FORGET_TEST_SHARE: Final = 0.25
+
+
+def build_prompt_set(concept: ConceptConfig, prompts: PromptsConfig) -> PromptSet:
+    """Write all prompts of an experiment; the same for the same settings, on any machine.
+
+    Concepts that are erased at once share every pool in turn: each has as many forget prompts,
+    partners and retain prompts of each source as any other, give or take one.
+
+    Raises:
+        ConfigError: the vocabulary does not know a concept, there are too few held-out prompts,
+            or a file of own prompts is bad.
+        ValueError: there is no such vocabulary.
+    """
+    words = vocabulary(prompts.vocabulary)
+    concepts = resolve_concepts(concept, words)
+    grounds = grounds_of(concepts, prompts.seed)
+    forget_test = _forget_test(grounds, prompts)
+    retain_test = retain_test_prompts(grounds[0], prompts.test - len(forget_test))
+    held_out = {as_read(prompt.text) for prompt in (*forget_test, *retain_test)}
+    forget, partners = _paired(grounds, prompts, held_out)
+    count = len(forget)
+    if prompts.retain_file is not None:
+        file = prompts.retain_file
+        own = own_retain_prompts(concepts[0], file, count, prompts.seed, held_out)
+        retain, mix = {"own": own}, {"own": 1.0}
+    else:
+        share = _longest_share(count, grounds)
+        retain = {"same_context": partners}
+        for source, written in (
+            ("neighbours", neighbour_prompts),
+            ("other_axis", other_axis_prompts),
+            ("generic", generic_prompts),
+        ):
+            retain[source] = interleaved([written(each, share) for each in grounds], count)
+        mix = prompts.retain_mix.shares()
+    earlier = _earlier(concept, prompts)
+    return PromptSet(concepts, forget, retain, mix, forget_test, retain_test, earlier)
+
+
+def _paired(
+    grounds: Sequence[Ground], config: PromptsConfig, held_out: set[str]
+) -> tuple[tuple[Prompt, ...], tuple[Prompt, ...]]:
+    """Forget prompts that teach, and their partners."""
+    if config.forget_file is not None:
+        concept = grounds[0].concept
+        own = own_forget_prompts(concept, config.forget_file, config.train, config.seed, held_out)
+        return own, own_partner_prompts(concept, own, config.seed, held_out)
+    share = _longest_share(config.train, grounds)
+    drafts = [forget_drafts(each, config.forget_diversity, share) for each in grounds]
+    forget = [
+        forget_prompts(each.concept, mine) for each, mine in zip(grounds, drafts, strict=True)
+    ]
+    partners = [
+        partner_prompts(each.concept, mine, each.seed)
+        for each, mine in zip(grounds, drafts, strict=True)
+    ]
+    return interleaved(forget, config.train), interleaved(partners, config.train)
+
+
+def _forget_test(grounds: Sequence[Ground], config: PromptsConfig) -> tuple[Prompt, ...]:
+    """Held-out prompts of all concepts, in equal shares."""
+    least = 2 * len(grounds)
+    if config.test < least:
+        remedy = f"{len(grounds)} concepts are judged on at least one prompt each"
+        raise ConfigError([Problem("prompts.test", f"{least} or more", str(config.test), remedy)])
+    count = max(len(grounds), round(_FORGET_TEST_SHARE * config.test))
+    share = _longest_share(count, grounds)
+    return interleaved([forget_test_prompts(each, share) for each in grounds], count)
+
+
+def _earlier(concept: ConceptConfig, now: PromptsConfig) -> tuple[EarlierErasure, ...]:
+    """The forget prompts that judged each earlier erasure, exactly as they were."""
+    found = []
+    for place, erasure in enumerate(concept.erased):
+        then = ConceptConfig(
+            kind=erasure.kind,
+            forget=erasure.forget,
+            also=tuple(target.model_copy(update={"anchor": None}) for target in erasure.also),
+            erased=concept.erased[:place],
+        )
+        own = {"test": erasure.test, "seed": erasure.seed}
+        changed = {name: value for name, value in own.items() if value is not None}
+        prompts = now.model_copy(update=changed)
+        concepts = resolve_concepts(then, vocabulary(prompts.vocabulary))
+        judging = _forget_test(grounds_of(concepts, prompts.seed), prompts)
+        found.append(EarlierErasure(concepts, judging))
+    return tuple(found)
+
+
+def _longest_share(count: int, grounds: Sequence[Ground]) -> int:
+    return -(-count // len(grounds))

@@ -1,0 +1,83 @@
+"""The table of a comparison: who wins, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pipeline.tracking.comparison.results import MethodResult, Results, TargetResult
+
+_MEASURES: Final = {
+    "ua": "UA",
+    "ira": "IRA",
+    "cra": "CRA",
+    "worst_neighbour": "worst neighbour",
+    "alignment": "CLIP, share of the base's",
+}
+_NOTHING: Final = "–"  # noqa: RUF001 - a dash, as tables have it
+
+
+def table_of_results(results: Results) -> str:
+    """One table a target, a method a row, largest hypervolume first, and the base's own row."""
+    judgement = results.judgement
+    seeds = ", ".join(map(str, judgement["seeds"]))
+    caption = (
+        "UA, IRA, CRA, worst neighbour and CLIP: the chosen member of each front, trained anew "
+        f"with the seeds {seeds} and judged by the second classifier on fresh pictures "
+        f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}); means, with 95 % "
+        "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search."
+    )
+    head = [f"# {results.comparison}", "", caption]
+    return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
+
+
+def _table(target: TargetResult) -> list[str]:
+    titles = ["method", *_MEASURES.values(), "hypervolume", "seconds a trial"]
+    rows = [_row(method) for method in target.methods]
+    if target.base:
+        base = [f"{target.base[name]:.3f}" for name in _MEASURES]
+        rows.append(["base", *base, _NOTHING, _NOTHING])
+    lines = ["", f"## {target.target}", "", _line(titles), _line(["---"] * len(titles))]
+    lines += [_line(row) for row in rows]
+    remarks = [remark for method in target.methods for remark in _remarks(method)]
+    if target.waiting:
+        remarks.append(f"Not run yet: {', '.join(target.waiting)}.")
+    return [*lines, *([""] if remarks else []), *remarks]
+
+
+def _row(method: MethodResult) -> list[str]:
+    seconds = method.trial_seconds
+    return [
+        method.method,
+        *(_measure(method, name) for name in _MEASURES),
+        _NOTHING if method.hypervolume is None else f"{method.hypervolume:.4f}",
+        _NOTHING if seconds is None else f"{seconds:.1f}",
+    ]
+
+
+def _measure(method: MethodResult, name: str) -> str:
+    interval = method.intervals.get(name)
+    if interval is not None:
+        return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    return _number(method.means, name)
+
+
+def _number(values: Mapping[str, float], name: str) -> str:
+    return f"{values[name]:.3f}" if name in values else _NOTHING
+
+
+def _remarks(method: MethodResult) -> list[str]:
+    """What the row doesn't show: trials and trainings that failed, and what is still to come."""
+    parts = []
+    if method.failed:
+        parts.append(f"{method.failed} of {method.failed + method.complete} trials failed")
+    diverged = [str(final.seed) for final in method.finals if final.failure is not None]
+    if diverged:
+        parts.append(f"diverged with seed {', '.join(diverged)}, which no mean contains")
+    if not method.has_ended:
+        parts.append("not at its end yet")
+    return [f"- {method.method}: {'; '.join(parts)}."] if parts else []
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

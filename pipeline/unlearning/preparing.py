@@ -1,0 +1,104 @@
+"""What a training needs before its first step: optimiser, frozen teacher, mask and probe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import assert_never
+
+import torch
+from torch import nn
+
+from pipeline.config import Experiment, LossesConfig, UpdateConfig
+from pipeline.diffusion.model import DiffusionModel, predict
+from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
+from pipeline.unlearning.predictors import Predictors
+from pipeline.unlearning.probe import Probe
+from pipeline.unlearning.saliency import Mask, saliency_mask
+from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.workers import Workers
+
+_SALIENCY_BATCHES = 8
+"""Forget batches that the saliency's gradient is averaged over."""
+
+_PROBE_STEP = -1 - _SALIENCY_BATCHES
+"""Steps draw from 0 on, the saliency from below it: the probe's batch is one that neither draws."""
+
+
+def make_stepper(
+    model: DiffusionModel,
+    experiment: Experiment,
+    data: TrainingSet,
+    trained: tuple[nn.Module, dict[str, nn.Parameter]],
+    workers: Workers,
+) -> Stepper:
+    """All that stays the same from step to step.
+
+    Args:
+        model: the base, the frozen teacher.
+        experiment: says how to step.
+        data: what the mask and the probe draw from.
+        trained: the U-Net that is trained, and those of its parameters that move, by name; as the
+            base has them, so that a resumed training finds the same mask.
+        workers: this worker and how many train together.
+    """
+    unet, parameters = trained
+    update = experiment.update
+    precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
+    stepper = Stepper(
+        model,
+        Predictors(
+            student=partial(predict, workers.wrap(unet), precision=precision),
+            base=partial(predict, model.unet, precision=precision),
+        ),
+        list(parameters.values()),
+        make_optimizer(parameters, update),
+        experiment.losses,
+        update,
+        workers,
+    )
+    if update.saliency is not None:
+        stepper = replace(stepper, mask=_mask(stepper, experiment, data, update.saliency))
+    if update.monotone:
+        batches = step_batches(model, experiment, data, _PROBE_STEP)
+        stepper = replace(stepper, probe=Probe(partial(stepper.measure, *batches)))
+    return stepper
+
+
+def make_optimizer(
+    parameters: dict[str, nn.Parameter], update: UpdateConfig
+) -> torch.optim.Optimizer:
+    """The optimiser of an update."""
+    match update.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(
+                parameters.values(),
+                lr=update.learning_rate,
+                betas=(update.momentum, 0.999),
+                weight_decay=update.weight_decay,
+            )
+        case "sgd":
+            return torch.optim.SGD(
+                parameters.values(),
+                lr=update.learning_rate,
+                momentum=update.momentum,
+                weight_decay=update.weight_decay,
+            )
+        case _:
+            assert_never(update.optimizer)
+
+
+def step_batches(
+    model: DiffusionModel, experiment: Experiment, data: TrainingSet, step: int
+) -> tuple[Batch, Batch]:
+    """The joint forget and retain batch of a step."""
+    timesteps = model.noise_scheduler.config.num_train_timesteps
+    return draw_batches(data, experiment.update, experiment.seed, step, timesteps)
+
+
+def _mask(stepper: Stepper, experiment: Experiment, data: TrainingSet, share: float) -> Mask:
+    """The mask of SalUn, from the gradient of the ascent on pictures of the concept."""
+    ascent = replace(stepper, losses=LossesConfig(forget="ascent"))
+    steps = range(-_SALIENCY_BATCHES, 0)  # those of no training
+    batches = (step_batches(stepper.model, experiment, data, step)[0] for step in steps)
+    return saliency_mask(ascent.forget_gradient(batches), share)

@@ -1,0 +1,121 @@
+"""Bootstrap intervals against scipy, the normal approximation and the truth they should cover."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats  # type: ignore[import-untyped]
+
+from pipeline.evaluation.intervals import Interval, bootstrap_interval
+from pipeline.evaluation.measures import Floats
+
+
+def skewed(count: int, seed: int = 0) -> Floats:
+    return np.random.default_rng(seed).exponential(size=count)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_one_group_gives_the_interval_that_scipy_gives(level: float) -> None:
+    values = skewed(60)
+    own = bootstrap_interval([values], seed=1, level=level, resamples=20_000)
+    theirs = stats.bootstrap(
+        (values,),
+        np.mean,
+        confidence_level=level,
+        n_resamples=20_000,
+        method="percentile",
+        rng=np.random.default_rng(2),
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert own.low == pytest.approx(theirs.low, abs=0.03 * width)
+    assert own.high == pytest.approx(theirs.high, abs=0.03 * width)
+
+
+def test_a_large_sample_gives_the_normal_interval() -> None:
+    values = skewed(2000)
+    found = bootstrap_interval([values], seed=0, resamples=4000)
+    half = stats.norm.ppf(0.975) * values.std(ddof=1) / np.sqrt(len(values))
+    assert found.mean == pytest.approx(values.mean(), rel=1e-12)
+    assert found.low == pytest.approx(values.mean() - half, abs=0.08 * half)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.08 * half)
+
+
+def test_the_truth_is_covered_as_often_as_the_level_says() -> None:
+    generator = np.random.default_rng(0)
+    trials = 400
+    found = [
+        bootstrap_interval([generator.normal(3.0, 2.0, 100)], seed=trial, level=0.9, resamples=400)
+        for trial in range(trials)
+    ]
+    covered = sum(each.low <= 3.0 <= each.high for each in found)
+    # Four standard errors of a share of 0.9, and two per cent for a finite sample.
+    assert covered / trials == pytest.approx(0.9, abs=0.02 + 4 * np.sqrt(0.9 * 0.1 / trials))
+
+
+def test_groups_are_resampled_and_not_only_their_values() -> None:
+    # Without spread inside groups all that is left is the spread between them, which is binomial.
+    groups = [np.full(50, value) for value in (0.0, 1.0) * 8]
+    found = bootstrap_interval(groups, seed=0, resamples=20_000)
+    low, high = stats.binom.ppf([0.025, 0.975], 16, 0.5) / 16
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1 / 16 + 1e-9)
+    within = bootstrap_interval([np.concatenate(groups)], seed=0, resamples=2000)
+    assert found.high - found.low > 4 * (within.high - within.low)
+
+
+def test_the_spread_of_groups_and_of_values_add_up() -> None:
+    generator = np.random.default_rng(3)
+    groups = [generator.normal(centre, 1.0, 40) for centre in generator.normal(0, 0.5, 12)]
+    found = bootstrap_interval(groups, seed=0, resamples=20_000)
+    # Variance of a mean of G independent draws of (a group, then the mean of its resample).
+    between = np.var([values.mean() for values in groups])
+    inside = np.mean([np.var(values) / len(values) for values in groups])
+    half = stats.norm.ppf(0.975) * np.sqrt((between + inside) / len(groups))
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.05)
+
+
+def test_groups_count_alike_whatever_their_size() -> None:
+    found = bootstrap_interval([np.zeros(90), np.ones(10)], seed=0)
+    assert found.mean == 0.5
+    assert found.count == 100
+
+
+@pytest.mark.parametrize("sizes", [[1], [7], [768], [3, 700, 41]])
+def test_a_constant_sample_gives_an_interval_without_width(sizes: list[int]) -> None:
+    found = bootstrap_interval([np.full(size, 0.1) for size in sizes], seed=5)
+    assert found.low == pytest.approx(0.1, rel=1e-14)
+    assert found.high - found.low == pytest.approx(0.0, abs=1e-16)
+    assert found.mean == pytest.approx(found.low, rel=1e-14)
+
+
+def test_the_seed_decides_and_the_level_widens() -> None:
+    groups = [skewed(30), skewed(20, seed=1)]
+    first = bootstrap_interval(groups, seed=0)
+    assert first == bootstrap_interval(groups, seed=0)
+    assert first != bootstrap_interval(groups, seed=1)
+    wider = bootstrap_interval(groups, seed=0, level=0.99)
+    assert wider.low < first.low < first.mean < first.high < wider.high
+
+
+def test_an_interval_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Interval(0.5, 0.4, 0.6, 10).mean = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("groups", "changes", "complaint"),
+    [
+        ([], {}, "at least one group"),
+        ([np.ones(3), np.ones(0)], {}, r"group 1: expected \(n,\) values"),
+        ([np.ones((2, 2))], {}, r"got \(2, 2\)"),
+        ([np.array([1.0, np.nan])], {}, "group 0: expected finite"),
+        ([np.ones(3)], {"level": 1.0}, "level: expected"),
+        ([np.ones(3)], {"level": 0.0}, "level: expected"),
+        ([np.ones(3)], {"level": float("nan")}, "level: expected"),
+        ([np.ones(3)], {"resamples": 0}, "resamples: expected"),
+    ],
+)
+def test_what_has_no_interval_is_refused(
+    groups: list[Floats], changes: dict[str, float], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        bootstrap_interval(groups, 0, **changes)  # type: ignore[arg-type]

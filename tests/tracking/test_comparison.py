@@ -1,0 +1,238 @@
+"""A comparison's numbers, table, figures and gallery."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.config import Objective
+from pipeline.tracking.comparison.close_up import Window, close_up
+from pipeline.tracking.comparison.files import write_results
+from pipeline.tracking.comparison.fronts import fronts_page, fronts_picture
+from pipeline.tracking.comparison.gallery import draw_target_gallery
+from pipeline.tracking.comparison.results import Member, MethodResult, TargetResult
+from pipeline.tracking.comparison.summary import results_of
+from pipeline.tracking.comparison.table import table_of_results
+from tests.tracking.comparisons import comparison, diverged, pair, waiting
+
+BOTH: tuple[Objective, Objective] = ("maximize", "maximize")
+
+
+def test_the_numbers_are_those_of_search_and_judgement(tmp_path: Path) -> None:
+    record = comparison(tmp_path, pair(tmp_path, "loser"), pair(tmp_path, "winner"))
+    (target,) = results_of(record).targets
+    winner, loser = target.methods
+    assert (winner.method, loser.method) == ("winner", "loser")
+    assert winner.hypervolume == pytest.approx(0.99 * 0.97 + 0.9 * 0.03)
+    assert loser.hypervolume == pytest.approx(0.5 * 0.9 + 0.4 * 0.05)
+    assert [member.trial for member in loser.front] == [0, 1]
+    assert (loser.complete, loser.failed, loser.sweep_seconds) == (3, 1, 40.0)
+    assert loser.trial_seconds == 10.0
+    assert (winner.chosen, loser.chosen) == (0, 0)
+    assert [final.training_seconds for final in winner.finals] == [3.0, 3.0]
+    assert winner.means["alignment"] == pytest.approx(0.98)
+    interval = winner.intervals["alignment"]
+    assert interval.mean == pytest.approx(0.98)
+    assert interval.count == 6
+    # Between the seeds' own means, as no prompt differs from the others.
+    assert [interval.low, interval.high] == pytest.approx([0.96, 1.0])
+    assert winner.intervals["ua"].mean == pytest.approx(winner.means["ua"]) == 0.75
+    assert winner.intervals["ua"].low < 0.75 < winner.intervals["ua"].high
+    assert target.base["ua"] == 0.125
+    assert target.searched_base["erasure"] == 0.01
+
+
+def test_a_divergence_is_reported_and_counts_in_no_mean(tmp_path: Path) -> None:
+    record = comparison(tmp_path, diverged(pair(tmp_path, "winner")))
+    results = results_of(record)
+    ((method,),) = (target.methods for target in results.targets)
+    assert [final.metrics is None for final in method.finals] == [True, False]
+    assert method.means["alignment"] == pytest.approx(0.96)
+    assert "NaN" not in results.to_json().replace("the loss is NaN", "")
+    assert "winner: 1 of 3 trials failed; diverged with seed 101" in table_of_results(results)
+
+
+def test_the_table_has_the_best_first_and_the_base_last(tmp_path: Path) -> None:
+    pairs = (pair(tmp_path, "loser"), pair(tmp_path, "winner"), waiting("third"))
+    lines = table_of_results(results_of(comparison(tmp_path, *pairs))).splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    head, rule, *body = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert head[0] == "method"
+    assert set(rule) == {"---"}
+    assert [row[0] for row in body] == ["winner", "loser", "base"]
+    assert {len(row) for row in (head, rule, *body)} == {8}
+    cells = dict(zip(head, body[0], strict=True))
+    assert cells["CLIP, share of the base's"] == "0.980 [0.960, 1.000]"
+    assert cells["worst neighbour"] == "0.250"
+    assert cells["hypervolume"] == "0.9873"
+    assert cells["seconds a trial"] == "10.0"
+    assert dict(zip(head, body[2], strict=True))["UA"] == "0.125"
+    assert "Not run yet: third." in lines
+
+
+def test_a_part_of_a_comparison_has_results_too(tmp_path: Path) -> None:
+    record = comparison(tmp_path, waiting("third"))
+    results = write_results(record)
+    assert results.targets[0].waiting == ("third",)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "table.md"]
+
+
+def test_files_are_written_and_left_alone_while_nothing_changes(tmp_path: Path) -> None:
+    record = comparison(tmp_path, pair(tmp_path, "winner"))
+    results = write_results(record)
+    files = {path.name: path for path in tmp_path.iterdir() if path.is_file()}
+    assert files.keys() == {
+        "results.json",
+        "table.md",
+        "fronts-sneaker.png",
+        "fronts-sneaker.html",
+        "gallery-sneaker.png",
+    }
+    assert json.loads(files["results.json"].read_text()) == json.loads(results.to_json())
+    assert "<script src=" not in files["fronts-sneaker.html"].read_text()
+    drawn = ("fronts-sneaker.png", "gallery-sneaker.png")
+    before = {name: files[name].stat().st_mtime_ns for name in drawn}
+    write_results(record)
+    assert {name: files[name].stat().st_mtime_ns for name in drawn} == before
+    files["gallery-sneaker.png"].unlink()
+    write_results(record)
+    assert files["gallery-sneaker.png"].is_file()
+    write_results(comparison(tmp_path, pair(tmp_path / "more", "loser"), *record.pairs))
+    assert files["fronts-sneaker.png"].stat().st_mtime_ns != before["fronts-sneaker.png"]
+
+
+def test_a_gallery_has_the_base_and_then_a_row_a_method(tmp_path: Path) -> None:
+    pairs = [pair(tmp_path, "winner", level=1.0), pair(tmp_path, "loser", level=0.0)]
+    path = tmp_path / "gallery.png"
+    assert draw_target_gallery(pairs, path)
+    with Image.open(path) as sheet:
+        pixels = np.asarray(sheet.convert("L"))
+    # Pictures are 96 pixels wide and 4 apart; a line through the last one meets all three rows.
+    column = pixels[:, -60]
+    runs = [
+        int(value) for value, before in zip(column[1:], column, strict=False) if value != before
+    ]
+    assert [level for level in runs if level in (0, 128)] == [0, 128]
+    assert (column == 0).sum() == (column == 128).sum() == 96
+    assert not draw_target_gallery([waiting("third")], tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()
+
+
+def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> TargetResult:
+    """Methods with these fronts."""
+    methods = tuple(
+        MethodResult(
+            method=name,
+            has_ended=True,
+            front=tuple(Member(number, values) for number, values in enumerate(front)),
+            hypervolume=0.5,
+            complete=len(front),
+            failed=0,
+            sweep_seconds=1.0,
+            chosen=0,
+            settings={},
+            finals=(),
+            means={},
+            intervals={},
+        )
+        for name, front in fronts.items()
+    )
+    base = dict.fromkeys(objectives, 0.25)
+    return TargetResult(
+        "<t>", {}, dict.fromkeys(objectives, "maximize"), {}, base, methods, ("later",)
+    )
+
+
+def traces(figure: Any) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data}
+
+
+def test_methods_are_told_apart_by_shape_and_colour_whatever_their_rank() -> None:
+    fronts: dict[str, list[tuple[float, ...]]] = {f"m{n:02d}": [(0.1, 0.2)] for n in range(20)}
+    drawn = traces(fronts_page(target(fronts, "erasure", "alignment")))
+    looks = {
+        name: (trace.marker.symbol, trace.marker.color)
+        for name, trace in drawn.items()
+        if name != "base model"
+    }
+    assert len(looks) == len(set(looks.values())) == 20
+    turned = traces(
+        fronts_page(target(dict(reversed(list(fronts.items()))), "erasure", "alignment"))
+    )
+    for name, look in looks.items():
+        assert (turned[name].marker.symbol, turned[name].marker.color) == look
+
+
+def test_fronts_run_from_left_to_right_and_hovering_names_the_trial() -> None:
+    drawn = traces(
+        fronts_page(target({"a": [(0.9, 0.8), (0.5, 0.99)], "b": []}, "erasure", "alignment"))
+    )
+    assert drawn.keys() == {"a (0.5000)", "base model"}
+    front = drawn["a (0.5000)"]
+    assert (list(front.x), list(front.y)) == ([0.5, 0.9], [0.99, 0.8])
+    assert front.line.shape == "vh"
+    assert (
+        front.hovertext[1] == "<b>a</b>, trial 0, chosen<br>erasure = 0.9000<br>alignment = 0.8000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("objectives", "front"),
+    [
+        (("erasure",), [(0.9,), (0.8,)]),
+        (("erasure", "alignment"), [(0.9, 0.8)]),
+        (("erasure", "alignment", "cra"), [(0.9, 0.8, 0.1), (0.8, 0.9, 0.2)]),
+    ],
+)
+def test_any_number_of_objectives_is_drawn(
+    tmp_path: Path, objectives: tuple[str, ...], front: list[tuple[float, ...]]
+) -> None:
+    drawn = target({"a": front, "b": front}, *objectives)
+    assert fronts_picture(drawn, tmp_path / "fronts.png")
+    with Image.open(tmp_path / "fronts.png") as picture:
+        assert picture.format == "PNG"
+        assert len(picture.convert("RGB").getcolors(10**6) or ()) > 2
+    points = sum(len(trace.x) for trace in fronts_page(drawn).data)
+    assert points == 2 * len(front) + (len(objectives) > 1)
+    assert not fronts_picture(target({"a": []}, *objectives), tmp_path / "none.png")
+
+
+def test_the_corner_that_most_fronts_reach_is_closed_up() -> None:
+    near = [np.array([[0.99, 0.995], [0.5, 1.0]]), np.array([[0.98, 1.0]]), np.array([[1.0, 0.99]])]
+    far = np.array([[0.2, 0.3]])
+    window = close_up([*near, far], BOTH)
+    assert window is not None
+    for (low, high), best in ((window.x, 1.0), (window.y, 1.0)):
+        assert 0.9 < low < high < 1.05
+        assert low < best < high
+    for front in near:
+        assert any(inside(window, x, y) for x, y in front)
+    assert not inside(window, 0.2, 0.3)
+
+
+def test_less_may_be_better() -> None:
+    near = [np.array([[0.01, 0.99]]), np.array([[0.02, 1.0]])]
+    window = close_up([*near, np.array([[0.9, 0.2]])], ("minimize", "maximize"))
+    assert window is not None
+    assert inside(window, 0.01, 0.99)
+    assert inside(window, 0.02, 1.0)
+    assert not inside(window, 0.2, 1.0)
+
+
+def test_without_a_corner_there_is_no_close_up() -> None:
+    spread = [np.array([[0.1, 1.0], [1.0, 0.1]]), np.array([[0.2, 0.9], [0.9, 0.2]])]
+    assert close_up(spread, BOTH) is None
+    assert close_up([np.array([[0.9, 0.9]])], BOTH) is None
+    assert close_up(spread, None) is None
+    assert close_up([], BOTH) is None
+
+
+def inside(window: Window, x: float, y: float) -> bool:
+    assert all(map(math.isfinite, (*window.x, *window.y)))
+    return window.x[0] < x < window.x[1] and window.y[0] < y < window.y[1]
