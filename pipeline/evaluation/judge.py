@@ -51,11 +51,11 @@ class Evaluation:
 
     def shown(self, count: int) -> list[int]:
         """Rows of up to `count` pictures worth a look: half of forget prompts, they first."""
-        forget = self.report.images.forget
-        return [
-            *_spread(0, forget, (count + 1) // 2),
-            *_spread(forget, len(self.prompts), count // 2),
-        ]
+        # Of prompts, not of pictures: the repeats of a prompt follow each other.
+        repeats = self.report.sampling.repeats
+        forget, prompts = self.report.images.forget // repeats, len(self.prompts) // repeats
+        chosen = [*_spread(0, forget, (count + 1) // 2), *_spread(forget, prompts, count // 2)]
+        return [repeats * row for row in chosen]
 
     def draw_gallery(self, path: Path, count: int) -> None:
         """Write `count` pairs, before and after, as one PNG: half of forget prompts, they first.

@@ -216,6 +216,15 @@ def test_the_corner_that_most_fronts_reach_is_closed_up() -> None:
     assert not inside(window, 0.2, 0.3)
 
 
+def test_the_base_counts_as_what_the_plot_shows() -> None:
+    near = [np.array([[0.99, 0.99], [0.995, 0.98]]), np.array([[0.98, 1.0]])]
+    assert close_up(near, BOTH) is None
+    window = close_up(near, BOTH, (0.05, 1.0))
+    assert window is not None
+    assert not inside(window, 0.05, 1.0)
+    assert all(inside(window, *front[0]) for front in near)
+
+
 def test_less_may_be_better() -> None:
     near = [np.array([[0.01, 0.99]]), np.array([[0.02, 1.0]])]
     window = close_up([*near, np.array([[0.9, 0.2]])], ("minimize", "maximize"))

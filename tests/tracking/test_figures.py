@@ -54,7 +54,7 @@ def test_front_dominated_trials_and_base_are_told_apart() -> None:
 
 def test_hovering_shows_parameters_and_metrics() -> None:
     text = traces(pareto_page(table()))["front"].hovertext[0]
-    for part in ("trial 1", "erasure = 0.5", "update.learning_rate = 0.000125", "restricted"):
+    for part in ("trial 1", "erasure = 0.5", "update.learning_rate = 0.000125", "gradient"):
         assert part in text
 
 

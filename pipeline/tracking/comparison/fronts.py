@@ -35,7 +35,7 @@ def fronts_picture(target: TargetResult, path: Path) -> bool:
     series = series_of(target)
     if not series:
         return False
-    window = close_up([each.points for each in series], directions_of(target))
+    window = close_up([each.points for each in series], directions_of(target), base_point(target))
     count = 1 if window is None else 2
     figure = Figure(figsize=(6.5 * count, 5.5), dpi=120, layout="constrained")
     figure.suptitle(f"{target.target}: fronts of all methods (hypervolume)")

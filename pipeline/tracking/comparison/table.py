@@ -37,12 +37,13 @@ def _table(target: TargetResult) -> list[str]:
     if target.base:
         base = [f"{target.base[name]:.3f}" for name in _MEASURES]
         rows.append(["base", *base, _NOTHING, _NOTHING])
-    lines = ["", f"## {target.target}", "", _line(titles), _line(["---"] * len(titles))]
-    lines += [_line(row) for row in rows]
+    lines = ["", f"## {target.target}", ""]
+    if rows:
+        lines += [_line(row) for row in (titles, ["---"] * len(titles), *rows)]
     remarks = [remark for method in target.methods for remark in _remarks(method)]
     if target.waiting:
         remarks.append(f"Not run yet: {', '.join(target.waiting)}.")
-    return [*lines, *([""] if remarks else []), *remarks]
+    return [*lines, *([""] if rows and remarks else []), *remarks]
 
 
 def _row(method: MethodResult) -> list[str]:
