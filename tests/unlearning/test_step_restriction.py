@@ -22,7 +22,6 @@ VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},
     "decay, clipping and warm-up": {"weight_decay": 0.1, "clip_norm": 0.05, "warmup": 4},
     "bf16": {"precision": "bf16"},
-    "saliency": {"saliency": 0.3, "weight_decay": 0.1},
 }
 
 
@@ -38,6 +37,14 @@ def test_no_step_raises_a_loss_and_unrestricted_ones_do(
         assert max(steps.worst_cosine()) <= ROUNDING
         assert restriction == "both" or max(steps.values("restricted")) == 1
         assert float(steps.change.norm()) > 0.1 * float(free.change.norm())
+
+
+def test_what_a_mask_holds_still_is_not_moved_by_the_restriction(
+    base: DiffusionModel, data: TrainingSet
+) -> None:
+    steps = take_steps(base, lopsided("adamw", "step", saliency=0.3, steps=2), data)
+    assert max(steps.values("restricted")) == 1
+    assert float((steps.change != 0).double().mean()) == pytest.approx(0.3, abs=1e-3)
 
 
 def test_the_restricted_gradient_alone_does_not_survive_momentum(
