@@ -16,7 +16,7 @@ from pipeline.config.loading import load_tree, read_file, resolve_files
 from pipeline.config.merging import merged, with_concept
 from pipeline.config.pairs import Pair, grouped, placed
 from pipeline.config.parsing import parse_space
-from pipeline.config.plain_tree import plain_tree, plain_value
+from pipeline.config.plain_tree import oddities, plain_value
 from pipeline.config.problems import ConfigError, Problem, problems_of, quote
 from pipeline.config.space import SearchSpace, put
 
@@ -89,18 +89,31 @@ def load_comparison(path: Path) -> Comparison:
 
 
 def _plain(path: Path) -> dict[str, Any]:
-    """The file's data; keys of `set` are dotted, which nowhere else a key may be."""
+    """The file's data; keys of `set` are dotted, and names may be: no other key is."""
     tree = plain_value(read_file(path), str(path))
     if not isinstance(tree, dict):
         remedy = "begin with `name:`, `methods:` and `targets:`"
         raise ConfigError([Problem(str(path), "a mapping of settings", quote(tree), remedy)])
-    undotted = deepcopy(tree)
-    methods = undotted.get("methods")
-    for method in methods.values() if isinstance(methods, dict) else ():
-        if isinstance(method, dict) and isinstance(method.get("set"), dict):
-            method["set"] = list(method["set"].values())
-    plain_tree(undotted, str(path))
+    if problems := list(_oddities(tree)):
+        raise ConfigError(problems)
     return tree
+
+
+def _oddities(tree: dict[str, Any]) -> Iterator[Problem]:
+    """As of any file, but for names of methods and targets: they may hold points."""
+    named = {section: tree.get(section) for section in ("methods", "targets")}
+    for section, node in named.items():
+        if not isinstance(node, dict):
+            yield from oddities(node, section)
+            continue
+        for name, entry in node.items():
+            if section == "methods" and isinstance(entry, dict):
+                puts = entry.get("set")
+                values = list(puts.values()) if isinstance(puts, dict) else puts
+                yield from oddities({**entry, "set": values}, f"{section}.{name}")
+            else:
+                yield from oddities(entry, f"{section}.{name}")
+    yield from oddities({key: node for key, node in tree.items() if key not in named}, "")
 
 
 def _method_trees(

@@ -25,6 +25,14 @@ def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
+def _for_all(same: dict[str, Any]) -> dict[str, Any]:
+    for setting in ("name", "concept"):
+        if setting in same:
+            expected = "settings that all methods share on all targets"
+            raise rule_broken("", expected, setting, "the pairs' names and `targets` say it")
+    return same
+
+
 def as_method(value: Any) -> Any:
     """A method as a mapping, where it is written as the name of its file alone."""
     return {"file": value} if isinstance(value, str) else value
@@ -69,7 +77,7 @@ class ComparisonFile(Section):
     """Name -> a search space's file, or {file: ..., set: {dotted.path: ...}}."""
     targets: Annotated[dict[_Name, dict[str, Any]], Field(min_length=1)]
     """Name -> settings of `concept`, put over those of a method's file."""
-    same: dict[str, Any] = Field(default_factory=dict)
-    """Settings for every method, put over its own."""
+    same: Annotated[dict[str, Any], AfterValidator(_for_all)] = Field(default_factory=dict)
+    """Settings for every method, put over its own; neither `name` nor `concept`."""
     final: FinalConfig = Field(default_factory=FinalConfig)
     """The last judgement."""

@@ -14,7 +14,7 @@ from pipeline.config.suggestions import did_you_mean
 Objective = Literal["maximize", "minimize"]
 
 METRICS: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment", "clip")
-"""What a search may optimise: the keys of a report's metrics that need no second judge."""
+"""What a search may optimise: some of the keys of a report's metrics."""
 
 SHARES_TOLERANCE: Final = 1e-6
 """How far from one the sum of the retain mix's shares may be."""

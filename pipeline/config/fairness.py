@@ -11,11 +11,17 @@ from pipeline.config.problems import Problem, quote
 from pipeline.config.space import SearchSpace
 
 _JUDGED_ALIKE: Final = (
+    "seed",
     "model.base",
     "model.revision",
+    "concept.kind",
+    "concept.forget",
+    "concept.also",
+    "concept.erased",
     "prompts.vocabulary",
     "prompts.test",
     "prompts.seed",
+    "synthesis",
     "evaluation",
     "objectives",
 )

@@ -14,6 +14,7 @@ from pipeline.config.suggestions import did_you_mean
 
 _LONGEST_QUOTE: Final = 70
 _KINDS: Final = {
+    "bool_type": "true or false",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "int_parsing_size": "a smaller number",

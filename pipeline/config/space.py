@@ -39,8 +39,8 @@ class SearchSpace:
     def fill(self, values: Mapping[str, Any]) -> Experiment:
         """The experiment with a value in each distribution's place.
 
-        Where the forget loss is searched, what the drawn one has no use for is left out
-        (`ONLY_WITH`): a cap beside `anchor`, a negative guidance beside `ascent`.
+        Where a forget loss, a restriction or a rule is searched, what the drawn one has no use for
+        is left out (`ONLY_WITH`): a cap beside `anchor`, a margin beside `none`.
 
         Args:
             values: dotted path -> value, one for each distribution; {name: share} for a simplex.

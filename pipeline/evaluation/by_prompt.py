@@ -24,7 +24,8 @@ def values_by_prompt(report: Report) -> dict[str, Floats]:
         alignment: 1 + (r's CLIP cosine - that of the base's picture) / the base's mean of all r:
             prompt by prompt beside the base's, as what makes a prompt hard is hard for both.
 
-        Their means are the report's metrics of the same names.
+        Their means are the report's metrics of the same names. Where several concepts are erased at
+        once, erasure and ua are left out: the report's are those of the least erased one.
     """
     forget = [each for each in report.pictures if each.target_probability is not None]
     retain = [each for each in report.pictures if each.target_probability is None]
@@ -40,6 +41,8 @@ def values_by_prompt(report: Report) -> dict[str, Floats]:
         ),
         "alignment": (1 + (each.clip - each.base_clip) / base_clip for each in retain),
     }
+    if len(report.concept.targets) > 1:
+        del values["erasure"], values["ua"]
     # Pictures of one prompt follow each other.
     repeats = report.sampling.repeats
     return {

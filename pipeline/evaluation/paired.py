@@ -63,7 +63,7 @@ def _of_cosines(pictures: Iterable[JudgedPicture]) -> Iterator[Difference]:
 
 
 def _difference(differences: Iterable[Difference]) -> PairedDifference:
-    found = bootstrap_interval([_by_prompt(differences)], _SEED)
+    found = bootstrap_interval(_by_prompt(differences)[np.newaxis], _SEED)
     return PairedDifference(mean=found.mean, low=found.low, high=found.high, count=found.count)
 
 

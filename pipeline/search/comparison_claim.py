@@ -17,13 +17,14 @@ from pipeline.prompts import build_prompt_set
 from pipeline.search.comparison_record import space_of
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.places import COMPARISON
+from pipeline.search.requirements import check_requirements
 
 _MAY_CHANGE = ("scaling.", "budget.max_concurrent")
 """What decides how long a search takes, and not what it finds."""
 
 
 def check_comparison(comparison: Comparison) -> None:
-    """Find what the files alone do not show: words that no vocabulary has, a missing judge.
+    """Find what the files alone do not show: words that no vocabulary has, a missing judge or rule.
 
     Raises:
         ValueError: with all the problems there are.
@@ -41,6 +42,8 @@ def check_comparison(comparison: Comparison) -> None:
         raise ConfigError(problems)
     for name in {example(space).evaluation.classifier for space in comparison.spaces.values()}:
         second_classifier(name)
+    for space in comparison.spaces.values():
+        check_requirements(space)
 
 
 def claim(comparison: Comparison, folder: Path) -> None:

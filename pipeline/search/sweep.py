@@ -23,6 +23,7 @@ from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
 from pipeline.search.places import BASE, PREPARATION, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepRecord, SweepStatus, read_sweep
+from pipeline.search.requirements import check_requirements
 from pipeline.search.searcher import StudySearcher
 from pipeline.search.study import SweepStudy
 
@@ -62,6 +63,7 @@ def run_sweep(
     record: SweepRecord | None = None
     try:
         space = with_lineage(space)
+        check_requirements(space)
         _check_disk(folder)
         if resume:
             read_sweep(folder)

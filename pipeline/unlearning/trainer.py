@@ -37,7 +37,7 @@ def train(
     one; a GPU's kernels may add in another order.
 
     Args:
-        model: the base; it stays as it is and is the frozen reference of `anchor` and `distill`.
+        model: the base; it stays as it is and is the frozen teacher of the losses that have one.
         experiment: what to do.
         data: pools of the concept and of what is kept.
         folder: gets `telemetry.jsonl`, `checkpoints/` and at the end `weights.safetensors`.

@@ -178,6 +178,8 @@ other: 3
         ("update.steps: 7", "update.stepz: 7", "methods.narrow: update.stepz"),
         ("test: 96", "te.st: 96", "'same.prompts.te.st'"),
         ("same:\n", "same: 3\nsame2:\n", "same"),
+        ("same:\n", "same:\n  concept: {forget: [bag]}\n", "same"),
+        ("same:\n", "same:\n  name: other\n", "same"),
     ],
 )
 def test_a_problem_is_named_by_its_place(tmp_path: Path, old: str, new: str, path: str) -> None:
@@ -203,3 +205,17 @@ def test_methods_must_be_judged_and_searched_alike(tmp_path: Path) -> None:
     fixed = WHOLE.replace("update.steps: 7", "budget.trials: 3, update.learning_rate: 1.0e-4")
     spaces = load_comparison(written(tmp_path, fixed)).spaces
     assert not spaces[Pair("neon", "narrow")].distributions
+
+
+def test_names_may_hold_points(tmp_path: Path) -> None:
+    text = WHOLE.replace("  narrow:", "  cap-0.3:").replace("  neon:", "  neon.1:")
+    spaces = load_comparison(written(tmp_path, text)).spaces
+    assert spaces[Pair("neon.1", "cap-0.3")].name == "neon.1-cap-0.3"
+
+
+def test_methods_must_forget_the_same(tmp_path: Path) -> None:
+    text = WHOLE.replace("update.steps: 7", "concept.forget: [bag], concept.anchor: dress")
+    text = text.replace("sneaker: {forget: [sneaker]}", "any: {kind: object}")
+    found = problems(tmp_path, text)
+    assert found.keys() == {"targets.any: concept.forget"}
+    assert "[sneaker] for own, [bag] for narrow" in found["targets.any: concept.forget"]

@@ -4,11 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import ONLY_WITH, Choice, dump_space, load_space, parse_space
+from pipeline.config import (
+    ONLY_WITH,
+    Choice,
+    dump_space,
+    load_comparison,
+    load_space,
+    parse_space,
+)
 from pipeline.config.distributions import extremes
 from pipeline.prompts import build_prompt_set
 
-SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
+SHIPPED = Path(__file__).parents[2] / "search_spaces"
+SPACES = sorted(SHIPPED.glob("*.yaml"))
+METHODS = sorted((SHIPPED / "methods").glob("*.yaml"))
+COMPARISONS = sorted((SHIPPED / "comparisons").glob("*.yaml"))
 
 
 def test_all_spaces_are_there() -> None:
@@ -56,3 +66,21 @@ def test_the_demo_runs_sixteen_one_core_trials_two_at_a_time() -> None:
     assert space.budget.max_concurrent == 2
     assert (space.scaling.workers, space.scaling.cpus_per_worker) == (1, 1)
     assert space.objectives == {"erasure": "maximize", "alignment": "maximize"}
+
+
+@pytest.mark.parametrize("path", METHODS, ids=lambda path: path.stem)
+def test_each_method_has_a_space_of_its_own_name(path: Path) -> None:
+    assert load_space(path).name == path.stem.replace("_", "-")
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
+def test_it_compares_methods_that_can_be_compared(path: Path) -> None:
+    comparison = load_comparison(path)
+    assert comparison.name == path.stem
+    assert len(comparison.spaces) == len(comparison.methods) * len(comparison.targets)
+
+
+def test_the_large_comparison_has_every_searched_method() -> None:
+    searched = {path.stem.replace("_", "-") for path in METHODS if load_space(path).distributions}
+    comparison = load_comparison(SHIPPED / "comparisons" / "fashion.yaml")
+    assert set(comparison.methods) >= searched

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.config import TargetConfig
 from pipeline.evaluation.by_prompt import values_by_prompt
 from tests.tracking.comparisons import report
 
@@ -34,3 +35,11 @@ def test_prompts_that_do_not_name_an_axis_say_nothing_of_it() -> None:
     values = values_by_prompt(report(kept=0.45))
     assert values["ira"].tolist() == [1.0, 1.0]
     assert values["cra"].tolist() == [1.0, 1.0]
+
+
+def test_of_several_concepts_only_what_was_kept_has_values() -> None:
+    judged = report(kept=0.45)
+    also = (TargetConfig(kind="style", forget=("neon",)),)
+    concept = judged.concept.model_copy(update={"also": also})
+    several = judged.model_copy(update={"concept": concept})
+    assert values_by_prompt(several).keys() == {"ira", "cra", "alignment"}

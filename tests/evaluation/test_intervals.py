@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from scipy import stats  # type: ignore[import-untyped]
 
 from pipeline.evaluation.intervals import Interval, bootstrap_interval
@@ -52,47 +53,59 @@ def test_the_truth_is_covered_as_often_as_the_level_says() -> None:
     assert covered / trials == pytest.approx(0.9, abs=0.02 + 4 * np.sqrt(0.9 * 0.1 / trials))
 
 
-def test_groups_are_resampled_and_not_only_their_values() -> None:
-    # Without spread inside groups all that is left is the spread between them, which is binomial.
-    groups = [np.full(50, value) for value in (0.0, 1.0) * 8]
-    found = bootstrap_interval(groups, seed=0, resamples=20_000)
+def test_trainings_are_resampled_and_not_only_prompts() -> None:
+    # Without spread inside trainings all that is left is the spread between them: a binomial.
+    table = [np.full(50, value) for value in (0.0, 1.0) * 8]
+    found = bootstrap_interval(table, seed=0, resamples=20_000)
     low, high = stats.binom.ppf([0.025, 0.975], 16, 0.5) / 16
     assert (found.low, found.high) == pytest.approx((low, high), abs=1 / 16 + 1e-9)
-    within = bootstrap_interval([np.concatenate(groups)], seed=0, resamples=2000)
+    within = bootstrap_interval([np.concatenate(table)], seed=0, resamples=2000)
     assert found.high - found.low > 4 * (within.high - within.low)
 
 
-def test_the_spread_of_groups_and_of_values_add_up() -> None:
+def test_the_same_training_three_times_is_as_sure_as_once() -> None:
+    values = skewed(24)
+    once = bootstrap_interval([values], seed=0, resamples=20_000)
+    thrice = bootstrap_interval([values] * 3, seed=1, resamples=20_000)
+    assert thrice.high - thrice.low == pytest.approx(once.high - once.low, rel=0.05)
+    assert thrice.count == 3 * once.count
+
+
+def test_the_spread_of_trainings_and_of_prompts_add_up() -> None:
     generator = np.random.default_rng(3)
-    groups = [generator.normal(centre, 1.0, 40) for centre in generator.normal(0, 0.5, 12)]
-    found = bootstrap_interval(groups, seed=0, resamples=20_000)
-    # Variance of a mean of G independent draws of (a group, then the mean of its resample).
-    between = np.var([values.mean() for values in groups])
-    inside = np.mean([np.var(values) / len(values) for values in groups])
-    half = stats.norm.ppf(0.975) * np.sqrt((between + inside) / len(groups))
+    trainings, prompts = generator.normal(0, 0.3, (12, 1)), generator.normal(0, 0.5, (1, 40))
+    found = bootstrap_interval(trainings + prompts, seed=0, resamples=20_000)
+    # Variance of the mean of a table without any interaction of rows and columns.
+    half = stats.norm.ppf(0.975) * np.sqrt(np.var(trainings) / 12 + np.var(prompts) / 40)
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.05)
 
 
-def test_groups_count_alike_whatever_their_size() -> None:
-    found = bootstrap_interval([np.zeros(90), np.ones(10)], seed=0)
-    assert found.mean == 0.5
-    assert found.count == 100
+def test_prompts_that_are_hard_for_every_training_do_not_shorten_the_interval() -> None:
+    generator = np.random.default_rng(0)
+    trials, covered = 300, 0
+    for trial in range(trials):
+        table = generator.normal(0, 0.2, (1, 24)) + generator.normal(0, 0.1, (3, 24))
+        found = bootstrap_interval(table, seed=trial, resamples=400)
+        covered += found.low <= 0 <= found.high
+    # With prompts drawn anew for each training it is 0.78.
+    assert covered / trials == pytest.approx(0.95, abs=0.03 + 4 * np.sqrt(0.95 * 0.05 / trials))
+    assert covered / trials > 0.88
 
 
-@pytest.mark.parametrize("sizes", [[1], [7], [768], [3, 700, 41]])
-def test_a_constant_sample_gives_an_interval_without_width(sizes: list[int]) -> None:
-    found = bootstrap_interval([np.full(size, 0.1) for size in sizes], seed=5)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (1, 768), (3, 41)])
+def test_a_constant_sample_gives_an_interval_without_width(shape: tuple[int, int]) -> None:
+    found = bootstrap_interval(np.full(shape, 0.1), seed=5)
     assert found.low == pytest.approx(0.1, rel=1e-14)
     assert found.high - found.low == pytest.approx(0.0, abs=1e-16)
     assert found.mean == pytest.approx(found.low, rel=1e-14)
 
 
 def test_the_seed_decides_and_the_level_widens() -> None:
-    groups = [skewed(30), skewed(20, seed=1)]
-    first = bootstrap_interval(groups, seed=0)
-    assert first == bootstrap_interval(groups, seed=0)
-    assert first != bootstrap_interval(groups, seed=1)
-    wider = bootstrap_interval(groups, seed=0, level=0.99)
+    table = [skewed(30), skewed(30, seed=1)]
+    first = bootstrap_interval(table, seed=0)
+    assert first == bootstrap_interval(table, seed=0)
+    assert first != bootstrap_interval(table, seed=1)
+    wider = bootstrap_interval(table, seed=0, level=0.99)
     assert wider.low < first.low < first.mean < first.high < wider.high
 
 
@@ -102,20 +115,21 @@ def test_an_interval_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("groups", "changes", "complaint"),
+    ("table", "changes", "complaint"),
     [
-        ([], {}, "at least one group"),
-        ([np.ones(3), np.ones(0)], {}, r"group 1: expected \(n,\) values"),
-        ([np.ones((2, 2))], {}, r"got \(2, 2\)"),
-        ([np.array([1.0, np.nan])], {}, "group 0: expected finite"),
-        ([np.ones(3)], {"level": 1.0}, "level: expected"),
-        ([np.ones(3)], {"level": 0.0}, "level: expected"),
-        ([np.ones(3)], {"level": float("nan")}, "level: expected"),
-        ([np.ones(3)], {"resamples": 0}, "resamples: expected"),
+        ([], {}, r"expected a table \(G, n\)"),
+        ([[]], {}, r"got \(1, 0\)"),
+        ([1.0, 2.0], {}, r"got \(2,\)"),
+        ([[1.0, 2.0], [1.0]], {}, "the same prompts"),
+        ([[1.0, np.nan]], {}, "expected finite"),
+        ([[1.0]], {"level": 1.0}, "level: expected"),
+        ([[1.0]], {"level": 0.0}, "level: expected"),
+        ([[1.0]], {"level": float("nan")}, "level: expected"),
+        ([[1.0]], {"resamples": 0}, "resamples: expected"),
     ],
 )
 def test_what_has_no_interval_is_refused(
-    groups: list[Floats], changes: dict[str, float], complaint: str
+    table: ArrayLike, changes: dict[str, float], complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
-        bootstrap_interval(groups, 0, **changes)  # type: ignore[arg-type]
+        bootstrap_interval(table, 0, **changes)  # type: ignore[arg-type]

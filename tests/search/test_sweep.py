@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pipeline.config import Experiment, SearchSpace, Simplex, dump_space, load_space
+from pipeline.config import ConfigError, Experiment, SearchSpace, Simplex, dump_space, load_space
 from pipeline.evaluation.report import Report
 from pipeline.search.live import PlainView
 from pipeline.search.locking import FolderInUseError
@@ -39,6 +39,13 @@ def sweep_now(
     seen = [] if changes is None else changes
     view = PlainView(Console(file=sys.stderr))
     return run_sweep(space, folder, resume=resume, view=view, on_change=lambda: seen.append(1))
+
+
+def test_words_that_no_vocabulary_has_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    space = smoke_space(concept={"forget": ["sneakr"]})
+    with pytest.raises(ConfigError, match="did you mean sneaker"):
+        sweep_now(space, tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +99,7 @@ def drawn(experiment: Experiment) -> dict[str, object]:
             f"prompts.retain_mix.{name}": getattr(mix, name)
             for name in ("same_context", "neighbours", "other_axis", "generic")
         },
-        "update.rule": experiment.update.rule,
+        "update.restriction": experiment.update.restriction,
         "update.learning_rate": experiment.update.learning_rate,
         "update.steps": experiment.update.steps,
     }

@@ -1,0 +1,30 @@
+"""What a search space needs of this machine, checked before anything is waited for."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Final
+
+from pipeline.config import Choice, SearchSpace
+from pipeline.config.fairness import example
+from pipeline.prompts import build_prompt_set
+
+_THROUGH_TORCHJD: Final = frozenset({"mgda", "cagrad", "upgrad"})
+
+
+def check_requirements(space: SearchSpace) -> None:
+    """Refuse words that no vocabulary has, and rules whose library is not installed.
+
+    Raises:
+        ValueError: what lacks, and how to mend it.
+    """
+    first = example(space)
+    build_prompt_set(first.concept, first.prompts)
+    searched = space.distributions.get("update.rule")
+    rules = set(searched.options) if isinstance(searched, Choice) else {first.update.rule}
+    lacking = sorted(map(str, rules & _THROUGH_TORCHJD))
+    if lacking and first.closed_form is None and find_spec("torchjd") is None:
+        raise ValueError(
+            f"update.rule: expected torchjd for {', '.join(lacking)}, found none; install it with "
+            "pip install 'unlearn-sweep[rivals]'"
+        )
