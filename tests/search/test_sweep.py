@@ -236,11 +236,10 @@ def halfway(folder: Path) -> TrialRecord | None:
     return None
 
 
-def worker_of(trial: TrialRecord) -> int:
-    """The process that trains it."""
+def worker_of(trial: TrialRecord) -> int | None:
+    """The process that trains it; None at the moment when one takes it up and signs the lock."""
     found = re.search(r"process (\d+)", (trial.folder / ".lock").read_text())
-    assert found is not None
-    return int(found[1])
+    return None if found is None else int(found[1])
 
 
 def busy_worker(folder: Path) -> int | None:
@@ -334,6 +333,7 @@ def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path
     runner.wait_for(lambda: len(finished(folder)) > len(done), "another trial had ended")
     hit = wait_until_halfway(runner, folder)
     worker = worker_of(hit)
+    assert worker is not None
     runner.process.kill()
     runner.process.wait()
     wait_for_death(worker)
