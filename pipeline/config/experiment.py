@@ -303,7 +303,8 @@ class Experiment(Section):
     update: UpdateConfig = Field(default_factory=UpdateConfig)
     """How two gradients become steps."""
     closed_form: ClosedFormConfig | None = None
-    """A closed-form edit in place of a training; `losses` and `update` are then not used."""
+    """A closed-form edit in place of a training; `losses`, `update`, `model.train` and
+    `prompts.retain` are then not used."""
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """How the result is judged."""
     objectives: dict[Annotated[str, AfterValidator(_known_metric)], Objective] = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,8 @@ from pipeline.config.plain_yaml import dump_yaml
 from pipeline.config.suggestions import did_you_mean
 
 _LONGEST_QUOTE: Final = 70
+_FORMER_RULE: Final = "restricted_gradient"
+"""What 0.1.0 called the weighted sum of both projected gradients."""
 _KINDS: Final = {
     "bool_type": "true or false",
     "int_type": "a whole number",
@@ -109,7 +112,8 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
         return Problem(path, "a known setting", path.rpartition(".")[2], _known(path, model))
     if kind in _LIMITS:
         key, phrase = _LIMITS[kind]
-        return Problem(path, phrase.format(_limit(context[key])), quote(value))
+        remedy = _near_option(value, context[key]) if kind == "literal_error" else ""
+        return Problem(path, phrase.format(_limit(context[key])), quote(value), remedy)
     return Problem(path, _KINDS.get(kind, details["msg"]), quote(value), _kind_remedy(kind, value))
 
 
@@ -130,6 +134,14 @@ def _kind_remedy(kind: str, value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return "write it without a point; for a range, use int_uniform or log_int_uniform"
     return ""
+
+
+def _near_option(value: Any, listed: str) -> str:
+    """A remedy for a mistyped option of those that pydantic lists in quotes."""
+    if value == _FORMER_RULE:
+        return "write restriction: gradient, and leave the rule out"
+    near = get_close_matches(str(value), listed.split("'")[1::2], n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def _limit(value: Any) -> str:

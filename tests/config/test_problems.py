@@ -45,6 +45,8 @@ def test_an_error_lists_all_problems_and_crosses_processes() -> None:
             "concept.forget: expected a list, got sneaker (write [sneaker])",
         ),
         ({"update": {"monotone": 1}}, "update.monotone: expected true or false, got 1"),
+        ({"update": {"rule": "mdga"}}, "got mdga (did you mean mgda?)"),
+        ({"update": {"rule": "restricted_gradient"}}, "(write restriction: gradient, and leave"),
         ({"losses": 3}, "losses: expected a mapping of settings, got 3"),
         ({"concept": None}, "concept: expected a mapping of settings, got nothing"),
         ({"update": {"retain_weight": float("inf")}}, "expected a finite number, got .inf"),
