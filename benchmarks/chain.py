@@ -16,7 +16,11 @@ from pathlib import Path
 
 SPACE = Path(__file__).parent.parent / "search_spaces" / "fashion_chain.yaml"
 LINKS = (("sneaker", "object", "dress"), ("bag", "object", "t-shirt"), ("neon", "style", "photo"))
-BOUNDS = ("--at-least", "ua=0.9")
+BOUNDS = tuple(
+    part
+    for bound in ("ua=0.9", "ira=0.9", "cra=0.9", "alignment=0.95")
+    for part in ("--at-least", bound)
+)
 HOME = Path(os.environ.get("UNLEARN_HOME") or ".")
 
 

@@ -58,9 +58,10 @@ def choose(record: SweepRecord, constraints: Mapping[str, float]) -> TrialRecord
 
     A margin is how far a metric lies above its bound, in units of the room there is above it
     (1 - bound for shares below one; 1 otherwise), so that 0.97 for 0.95 counts as much as 0.6 for
-    0. Of the members that qualify the one with the largest *smallest* margin is taken, of equal
-    ones the lowest trial number. Without constraints each objective counts as one, whose bound is
-    the worst value on the front and whose room is the front's extent.
+    0. Of the members that qualify the one with the largest *smallest* margin is taken. Equal ones
+    (a bound on UA alone is often met by a UA of 1 many times) are told apart as if there were no
+    constraints: each objective counts as one then, whose bound is the worst value on the front and
+    whose room is the front's extent; of equal ones still, the lowest trial number.
 
     Args:
         record: a sweep.
@@ -72,15 +73,14 @@ def choose(record: SweepRecord, constraints: Mapping[str, float]) -> TrialRecord
     """
     front = front_of(record)
     check_constraints(constraints, front)
-    if not constraints:
-        if not front:
-            raise NothingQualifiesError(record.name, {}, [])
-        balances = _balances(front, record.objectives)
-        return min(front, key=lambda trial: (-balances[trial.number], trial.number))
+    balances = _balances(front, record.objectives) if front else {}
     margins = {trial.number: _margin(trial.metrics, constraints) for trial in front}
     qualified = [trial for trial in front if not lacking(trial.metrics, constraints)]
     if qualified:
-        return min(qualified, key=lambda trial: (-margins[trial.number], trial.number))
+        return min(
+            qualified,
+            key=lambda trial: (-margins[trial.number], -balances[trial.number], trial.number),
+        )
     misses = [
         Miss(trial.number, margins[trial.number], lacking(trial.metrics, constraints))
         for trial in sorted(front, key=lambda trial: (-margins[trial.number], trial.number))
@@ -111,7 +111,7 @@ def _margin(metrics: Mapping[str, float], constraints: Mapping[str, float]) -> f
         (metrics.get(name, -math.inf) - bound) / (1 - bound if bound < 1 else 1)
         for name, bound in constraints.items()
     ]
-    return min(-math.inf if math.isnan(margin) else margin for margin in margins)
+    return min((-math.inf if math.isnan(margin) else margin for margin in margins), default=0.0)
 
 
 def _balances(front: list[TrialRecord], objectives: Mapping[str, Objective]) -> dict[int, float]:

@@ -98,6 +98,11 @@ def test_room_above_the_bound_is_the_unit_of_a_margin() -> None:
     assert choose(record, {"erasure": 0.95, "alignment": 0.0}).number == 0
 
 
+def test_equal_margins_go_by_balance() -> None:
+    record = sweep([(0.7, 0.95), (0.9, 0.9), (0.95, 0.5)], ua=[1.0, 1.0, 1.0])
+    assert choose(record, {"ua": 0.9}).number == 1
+
+
 def test_equal_members_go_by_number() -> None:
     assert choose(sweep([(0.2, 0.2), (0.9, 0.9), (0.9, 0.9)]), {"erasure": 0.5}).number == 1
 
