@@ -7,24 +7,14 @@ from typing import Any, Final
 
 from pipeline.config.distributions import extremes
 from pipeline.config.experiment import Experiment
+from pipeline.config.parsing import FIXED
 from pipeline.config.problems import Problem, quote
 from pipeline.config.space import SearchSpace
 
-_JUDGED_ALIKE: Final = (
-    "seed",
-    "model.base",
-    "model.revision",
-    "concept.kind",
-    "concept.forget",
-    "concept.also",
-    "concept.erased",
-    "prompts.vocabulary",
-    "prompts.test",
-    "prompts.seed",
-    "synthesis",
-    "evaluation",
-    "objectives",
-)
+_ITS_OWN: Final = ("name", "budget", "scaling")
+_JUDGED_ALIKE: Final = (*(path for path in FIXED if path not in _ITS_OWN), "seed", "synthesis")
+"""What no sweep may search, its own name and size apart, and what training starts from."""
+
 _SEARCHED_ALIKE: Final = ("budget.trials", "budget.seed")
 """For search spaces alone: an experiment without distributions isn't searched."""
 
