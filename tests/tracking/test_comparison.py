@@ -66,7 +66,7 @@ def test_the_table_has_the_best_first_and_the_base_last(tmp_path: Path) -> None:
     assert head[0] == "method"
     assert set(rule) == {"---"}
     assert [row[0] for row in body] == ["winner", "loser", "base"]
-    assert {len(row) for row in (head, rule, *body)} == {8}
+    assert {len(row) for row in (head, rule, *body)} == {9}
     cells = dict(zip(head, body[0], strict=True))
     assert cells["CLIP, share of the base's"] == "0.980 [0.960, 1.000]"
     assert cells["worst neighbour"] == "0.250"
@@ -132,6 +132,8 @@ def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> Targ
             has_ended=True,
             front=tuple(Member(number, values) for number, values in enumerate(front)),
             hypervolume=0.5,
+            hypervolume_interval=None,
+            behind=None,
             complete=len(front),
             failed=0,
             sweep_seconds=1.0,

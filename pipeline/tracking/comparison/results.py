@@ -45,6 +45,9 @@ class MethodResult:
         has_ended: whether nothing is left to run.
         front: of its search; empty where nothing was searched.
         hypervolume: that the front covers; None where nothing was searched.
+        hypervolume_interval: 95 %, over the prompts that judged the trials; None where the
+            objectives have no values prompt by prompt.
+        behind: what the largest hypervolume of the target has more, with its interval; as above.
         complete: trials of the search.
         failed: other ones that have ended.
         sweep_seconds: over all trials.
@@ -59,6 +62,8 @@ class MethodResult:
     has_ended: bool
     front: tuple[Member, ...]
     hypervolume: float | None
+    hypervolume_interval: Interval | None
+    behind: Interval | None
     complete: int
     failed: int
     sweep_seconds: float

@@ -1,9 +1,10 @@
-"""From what was searched and judged to numbers: pure functions of a comparison's record."""
+"""From what was searched and judged to numbers: functions of a comparison's record."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -23,6 +24,7 @@ from pipeline.tracking.comparison.results import (
     Results,
     TargetResult,
 )
+from pipeline.tracking.comparison.volumes import volume_intervals, volumes_of
 
 _BOOTSTRAP_SEED: Final = 0
 
@@ -39,7 +41,7 @@ def results_of(record: ComparisonRecord) -> Results:
 
 def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
     begun = [each for each in pairs if each.has_begun]
-    methods = sorted(map(_method, begun), key=lambda each: _rank(each.hypervolume))
+    methods = sorted(_with_intervals(begun), key=lambda each: _rank(each.hypervolume))
     searched = next((each.sweep for each in begun if each.sweep is not None), None)
     reports = [report for each in begun for report in _reports(each)]
     first = example(pairs[0].space)
@@ -52,6 +54,21 @@ def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
         methods=tuple(methods),
         waiting=tuple(each.pair.method for each in pairs if each not in begun),
     )
+
+
+def _with_intervals(begun: list[PairRecord]) -> list[MethodResult]:
+    """The methods' results; what the largest hypervolume has more takes all of them to know."""
+    methods = [_method(each) for each in begun]
+    volumes = {
+        each.pair.method: None if each.sweep is None else volumes_of(each.sweep, _BOOTSTRAP_SEED)
+        for each in begun
+    }
+    intervals = volume_intervals(volumes, {each.method: each.hypervolume for each in methods})
+    return [
+        replace(each, hypervolume_interval=own, behind=behind)
+        for each in methods
+        for own, behind in [intervals.get(each.method, (None, None))]
+    ]
 
 
 def _rank(volume: float | None) -> float:
@@ -69,6 +86,8 @@ def _method(record: PairRecord) -> MethodResult:
         has_ended=record.has_ended,
         front=front,
         hypervolume=None if record.sweep is None else covered(front, record.space.objectives),
+        hypervolume_interval=None,
+        behind=None,
         complete=states.count("complete"),
         failed=states.count("failed") + states.count("pruned"),
         sweep_seconds=sum(trial.seconds or 0.0 for trial in trials),

@@ -1,0 +1,116 @@
+"""How sure the hypervolumes of searches are: bootstrap over the prompts that judge their trials.
+
+Legend: N trials, n prompts, M objectives, R resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from pipeline.config import Objective
+from pipeline.evaluation.by_prompt import values_by_prompt
+from pipeline.evaluation.intervals import Interval
+from pipeline.evaluation.measures import Floats
+from pipeline.evaluation.report import Report
+from pipeline.search.pareto import hypervolume, reference_point
+from pipeline.search.places import REPORT
+from pipeline.search.records import SweepRecord
+
+_RESAMPLES: Final = 1000
+_BOTH_ENDS: Final = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """The hypervolume of a search, again and again.
+
+    Attributes:
+        resampled: (R,), each on prompts drawn anew; the r-th draw is the same for all searches of
+            a target, so that two of them may be subtracted.
+        count: values that they are made of, over trials, prompts and objectives.
+    """
+
+    resampled: Floats
+    count: int
+
+
+def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
+    """Resample a search's hypervolume over the prompts.
+
+    Returns:
+        None where there is nothing to resample: no complete trial, one whose report was cleared
+        away, or an objective without values prompt by prompt.
+
+    Raises:
+        ValueError: a report is damaged.
+    """
+    paths = [trial.folder / REPORT for trial in sweep.trials if trial.values is not None]
+    if not paths or not all(path.is_file() for path in paths):
+        return None
+    values = [values_by_prompt(Report.load(path)) for path in paths]
+    if not set(sweep.objectives) <= set(values[0]):
+        return None
+    tables = [np.stack([each[name] for each in values]) for name in sweep.objectives]
+    resampled = resampled_volumes(tables, list(sweep.objectives.values()), seed)
+    return Volumes(resampled, sum(table.size for table in tables))
+
+
+def resampled_volumes(
+    tables: Sequence[Floats],
+    directions: Sequence[Objective],
+    seed: int,
+    resamples: int = _RESAMPLES,
+) -> Floats:
+    """The hypervolume of all trials on prompts drawn with replacement, front and all: (R,).
+
+    What it cannot say: how another search would have ended. The trials are given; only what they
+    are judged on is drawn.
+
+    Args:
+        tables: one (N, n) an objective; n may differ between objectives, which then are judged on
+            different prompts. Those with the same n share their draws.
+        directions: M.
+        seed: of the draws, which depend on nothing else but the numbers of prompts.
+        resamples: R.
+    """
+    columns = {
+        prompts: np.random.default_rng([seed, prompts]).integers(prompts, size=(resamples, prompts))
+        for prompts in {table.shape[1] for table in tables}
+    }
+    means = np.stack([table[:, columns[table.shape[1]]].mean(-1) for table in tables], axis=-1)
+    corner = reference_point(directions)
+    return np.array([hypervolume(means[:, draw], corner, directions) for draw in range(resamples)])
+
+
+def volume_intervals(
+    volumes: Mapping[str, Volumes | None], measured: Mapping[str, float | None]
+) -> dict[str, tuple[Interval, Interval]]:
+    """By method, 95 % intervals of its hypervolume and of what the largest one has more.
+
+    Both by percentiles over the same draws of prompts: two methods that fail on the same prompts
+    are told apart by a smaller difference than their own intervals show.
+    """
+    known = {
+        name: (each, value)
+        for name, each in volumes.items()
+        if each is not None and (value := measured[name]) is not None
+    }
+    if not known:
+        return {}
+    first, most = max(known.values(), key=lambda each: each[1])
+    return {
+        name: (
+            _interval(value, each.resampled, each.count),
+            _interval(most - value, first.resampled - each.resampled, each.count),
+        )
+        for name, (each, value) in known.items()
+    }
+
+
+def _interval(value: float, resampled: Floats, count: int) -> Interval:
+    low, high = np.quantile(resampled, _BOTH_ENDS)
+    return Interval(value, float(low), float(high), count)

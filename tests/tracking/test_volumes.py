@@ -1,0 +1,114 @@
+"""How sure hypervolumes are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import Objective
+from pipeline.evaluation.by_prompt import values_by_prompt
+from pipeline.search.pareto import hypervolume, reference_point
+from pipeline.search.records import SweepRecord
+from pipeline.tracking.comparison.summary import results_of
+from pipeline.tracking.comparison.table import table_of_results
+from pipeline.tracking.comparison.volumes import (
+    Volumes,
+    resampled_volumes,
+    volume_intervals,
+    volumes_of,
+)
+from tests.search.comparisons import ended_trial, sweep_of_trials
+from tests.tracking.comparisons import comparison, pair, report
+
+BOTH: tuple[Objective, Objective] = ("maximize", "maximize")
+
+
+def searched(folder: Path, *kept: float) -> SweepRecord:
+    """A search whose trials differ in the CLIP cosine of retain prompts, with their reports."""
+    trials = []
+    for number, clip in enumerate(kept):
+        judged = report(clip)
+        means = {name: float(each.mean()) for name, each in values_by_prompt(judged).items()}
+        place = folder / f"{number}"
+        place.mkdir(parents=True)
+        judged.save(place / "report.json")
+        metrics = {**means, "ira": 0.8, "cra": 0.5}
+        trials.append(replace(ended_trial(number, metrics), folder=place))
+    return sweep_of_trials(*trials)
+
+
+def test_two_prompts_are_drawn_in_every_way() -> None:
+    # One trial on two prompts each: a mean is that of one of them, of the other, or of both.
+    tables = [np.array([[0.2, 0.8]]), np.array([[1.0, 0.5]])]
+    drawn = resampled_volumes(tables, BOTH, 0)
+    # The same prompts for both objectives, as there are as many.
+    assert set(np.round(drawn, 12)) == {0.2, 0.4, 0.5 * 0.75}
+    assert drawn.mean() == pytest.approx((0.2 + 0.4) / 4 + 0.375 / 2, abs=0.01)
+    assert np.array_equal(drawn, resampled_volumes(tables, BOTH, 0))
+    assert not np.array_equal(drawn, resampled_volumes(tables, BOTH, 1))
+
+
+def test_the_whole_front_is_drawn_anew() -> None:
+    generator = np.random.default_rng(3)
+    tables = [generator.random((5, 30)), generator.random((5, 50))]
+    drawn = resampled_volumes(tables, BOTH, 0)
+    means = np.stack([table.mean(1) for table in tables], axis=1)
+    whole = hypervolume(means, reference_point(BOTH), BOTH)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert low < whole < high
+    # A dominated trial changes nothing where it is dominated on every prompt.
+    more = [np.concatenate([table, table[:1] - 0.5]) for table in tables]
+    assert np.allclose(resampled_volumes(more, BOTH, 0), drawn)
+
+
+def test_methods_are_compared_on_the_same_prompts() -> None:
+    hard = np.linspace(0.5, 1, 24)
+    # One is better by the same on every prompt, far less than prompts differ.
+    tables = {"better": hard[None], "worse": hard[None] - 0.01}
+    volumes: dict[str, Volumes | None] = {
+        name: Volumes(resampled_volumes([table], ["maximize"], 0), 24)
+        for name, table in tables.items()
+    }
+    measured: dict[str, float | None] = {name: table.mean() for name, table in tables.items()}
+    intervals = volume_intervals({**volumes, "unknown": None}, {**measured, "unknown": None})
+    assert set(intervals) == {"better", "worse"}
+    own, behind = intervals["worse"]
+    assert own.high - own.low > 0.05
+    assert [behind.mean, behind.low, behind.high] == pytest.approx([0.01] * 3)
+    best = intervals["better"][1]
+    assert (best.mean, best.low, best.high) == (0.0, 0.0, 0.0)
+
+
+def test_they_are_made_from_the_reports_of_a_search(tmp_path: Path) -> None:
+    sweep = searched(tmp_path, 0.5, 0.4)
+    volumes = volumes_of(sweep, 0)
+    assert volumes is not None
+    # Two trials, each with two prompts that ask for the concept and three that do not.
+    assert volumes.count == 10
+    # Alignment is the same on every prompt; erasure is 0.95 and 0.75.
+    assert set(np.round(volumes.resampled, 12)) == {0.95, 0.85, 0.75}
+
+
+def test_without_values_by_prompt_there_is_no_interval(tmp_path: Path) -> None:
+    sweep = searched(tmp_path, 0.5)
+    assert volumes_of(replace(sweep, objectives={"worst_neighbour": "maximize"}), 0) is None
+    assert volumes_of(replace(sweep, trials=()), 0) is None
+    (tmp_path / "0" / "report.json").unlink()
+    assert volumes_of(sweep, 0) is None
+
+
+def test_the_table_shows_both_intervals(tmp_path: Path) -> None:
+    ours = replace(pair(tmp_path, "winner"), sweep=searched(tmp_path / "ours", 0.5))
+    theirs = replace(pair(tmp_path, "loser"), sweep=searched(tmp_path / "theirs", 0.4))
+    results = results_of(comparison(tmp_path, ours, theirs))
+    first, second = results.targets[0].methods
+    assert first.hypervolume_interval is not None
+    assert first.hypervolume == first.hypervolume_interval.mean == pytest.approx(0.85)
+    assert second.behind is not None
+    assert second.behind.mean == pytest.approx(0.85 - 0.85 * 0.8)
+    rows = [line.split(" | ") for line in table_of_results(results).splitlines()]
+    (worse,) = (row for row in rows if row[0] == "| loser")
+    assert worse[6:8] == ["0.6800 [0.6000, 0.7600]", "0.1700 [0.1500, 0.1900]"]
