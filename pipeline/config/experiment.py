@@ -198,6 +198,8 @@ class UpdateConfig(Section):
     """Parts that a worker's rows of a batch are cut into, to save memory; 1 or more."""
     warmup: _CountOrZero = 5
     """Steps over which the learning rate rises to its value; 0 or more."""
+    cooldown: _CountOrZero = 0
+    """Last steps over which it falls towards 0, in a straight line; 0 or more."""
     clip_norm: _Positive | None = 1.0
     """Largest norm of the combined gradient; above 0, none for no clipping."""
     weight_decay: _AtLeastZero = 0.0

@@ -20,6 +20,7 @@ from pipeline.unlearning.gradients import (
     products,
     take_gradient,
 )
+from pipeline.unlearning.learning_rate import learning_rate
 from pipeline.unlearning.objectives import forget_loss, retain_loss
 from pipeline.unlearning.predictors import Predictors
 from pipeline.unlearning.probe import Losses, Probe
@@ -161,7 +162,7 @@ class Stepper:
             parameter.grad = tensor
         if self.update.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.update.clip_norm)
-        rate = self.update.learning_rate * min(1.0, number / max(1, self.update.warmup))
+        rate = learning_rate(self.update, number)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
