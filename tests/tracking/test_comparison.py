@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline.tracking.comparison.gallery import draw_target_gallery
 from pipeline.tracking.comparison.results import Member, MethodResult, TargetResult
 from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
-from tests.tracking.comparisons import comparison, diverged, pair, waiting
+from tests.tracking.comparisons import comparison, diverged, pair, report, waiting
 
 BOTH: tuple[Objective, Objective] = ("maximize", "maximize")
 
@@ -61,12 +62,13 @@ def test_a_divergence_is_reported_and_counts_in_no_mean(tmp_path: Path) -> None:
 def test_the_table_has_the_best_first_and_the_base_last(tmp_path: Path) -> None:
     pairs = (pair(tmp_path, "loser"), pair(tmp_path, "winner"), waiting("third"))
     lines = table_of_results(results_of(comparison(tmp_path, *pairs))).splitlines()
-    rows = [line for line in lines if line.startswith("| ")]
+    end = next(place for place, line in enumerate(lines) if line.startswith("| minus"))
+    rows = [line for line in lines[:end] if line.startswith("| ")]
     head, rule, *body = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert head[0] == "method"
     assert set(rule) == {"---"}
     assert [row[0] for row in body] == ["winner", "loser", "base"]
-    assert {len(row) for row in (head, rule, *body)} == {9}
+    assert {len(row) for row in (head, rule, *body)} == {8}
     cells = dict(zip(head, body[0], strict=True))
     assert cells["CLIP, share of the base's"] == "0.980 [0.960, 1.000]"
     assert cells["worst neighbour"] == "0.250"
@@ -74,6 +76,33 @@ def test_the_table_has_the_best_first_and_the_base_last(tmp_path: Path) -> None:
     assert cells["seconds a trial"] == "10.0"
     assert dict(zip(head, body[2], strict=True))["UA"] == "0.125"
     assert "Not run yet: third." in lines
+
+
+def test_every_method_is_subtracted_from_by_the_first_of_the_file(tmp_path: Path) -> None:
+    pairs = [pair(tmp_path, "loser"), pair(tmp_path, "winner"), waiting("third")]
+    # The winner's trainings keep less, by 0.02 and by 0.01 of the base's cosine of 0.5.
+    judged = zip(pairs[1].finals, (0.49, 0.475), strict=True)
+    finals = tuple(replace(final, report=report(clip)) for final, clip in judged)
+    pairs[1] = replace(pairs[1], finals=finals)
+    results = results_of(comparison(tmp_path, *pairs))
+    (target,) = results.targets
+    winner, loser = target.methods
+    assert target.baseline == "loser"
+    assert not loser.differences
+    # Search trials without reports have a hypervolume, but no value prompt by prompt.
+    assert set(winner.differences) == {"erasure", "ua", "ira", "cra", "alignment"}
+    found = winner.differences["alignment"]
+    assert [found.mean, found.low, found.high] == pytest.approx([-0.015, -0.02, -0.01])
+    (row,) = (line for line in table_of_results(results).splitlines() if "**-0.015**" in line)
+    assert row.startswith("| winner | +0.000 [+0.000, +0.000] |")
+    assert "| minus loser | erasure | UA |" in table_of_results(results)
+
+
+def test_only_seeds_that_both_have_are_subtracted(tmp_path: Path) -> None:
+    pairs = (pair(tmp_path, "loser"), diverged(pair(tmp_path, "winner")))
+    (target,) = results_of(comparison(tmp_path, *pairs)).targets
+    # The second seed: two prompts that ask for the concept.
+    assert target.methods[0].differences["ua"].count == 2
 
 
 def test_a_part_of_a_comparison_has_results_too(tmp_path: Path) -> None:
@@ -133,7 +162,6 @@ def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> Targ
             front=tuple(Member(number, values) for number, values in enumerate(front)),
             hypervolume=0.5,
             hypervolume_interval=None,
-            behind=None,
             complete=len(front),
             failed=0,
             sweep_seconds=1.0,
@@ -142,12 +170,13 @@ def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> Targ
             finals=(),
             means={},
             intervals={},
+            differences={},
         )
         for name, front in fronts.items()
     )
     base = dict.fromkeys(objectives, 0.25)
     return TargetResult(
-        "<t>", {}, dict.fromkeys(objectives, "maximize"), {}, base, methods, ("later",)
+        "<t>", {}, dict.fromkeys(objectives, "maximize"), {}, base, "first", methods, ("later",)
     )
 
 

@@ -17,7 +17,6 @@ from pipeline.tracking.comparison.table import table_of_results
 from pipeline.tracking.comparison.volumes import (
     Volumes,
     resampled_volumes,
-    volume_intervals,
     volumes_of,
 )
 from tests.search.comparisons import ended_trial, sweep_of_trials
@@ -67,25 +66,23 @@ def test_the_whole_front_is_drawn_anew() -> None:
 def test_methods_are_compared_on_the_same_prompts() -> None:
     hard = np.linspace(0.5, 1, 24)
     # One is better by the same on every prompt, far less than prompts differ.
-    tables = {"better": hard[None], "worse": hard[None] - 0.01}
-    volumes: dict[str, Volumes | None] = {
-        name: Volumes(resampled_volumes([table], ["maximize"], 0), 24)
-        for name, table in tables.items()
-    }
-    measured: dict[str, float | None] = {name: table.mean() for name, table in tables.items()}
-    intervals = volume_intervals({**volumes, "unknown": None}, {**measured, "unknown": None})
-    assert set(intervals) == {"better", "worse"}
-    own, behind = intervals["worse"]
+    better, worse = (
+        Volumes(table.mean(), resampled_volumes([table[None]], ["maximize"], 0), table.size)
+        for table in (hard, hard - 0.01)
+    )
+    own = worse.interval()
     assert own.high - own.low > 0.05
-    assert [behind.mean, behind.low, behind.high] == pytest.approx([0.01] * 3)
-    best = intervals["better"][1]
-    assert (best.mean, best.low, best.high) == (0.0, 0.0, 0.0)
+    assert own.low < own.mean < own.high
+    difference = worse.minus(better)
+    assert [difference.mean, difference.low, difference.high] == pytest.approx([-0.01] * 3)
 
 
 def test_they_are_made_from_the_reports_of_a_search(tmp_path: Path) -> None:
     sweep = searched(tmp_path, 0.5, 0.4)
     volumes = volumes_of(sweep, 0)
     assert volumes is not None
+    # The better of two, whose alignments are 1 and 0.8.
+    assert volumes.measured == pytest.approx(0.85)
     # Two trials, each with two prompts that ask for the concept and three that do not.
     assert volumes.count == 10
     # Alignment is the same on every prompt; erasure is 0.95 and 0.75.
@@ -100,15 +97,15 @@ def test_without_values_by_prompt_there_is_no_interval(tmp_path: Path) -> None:
     assert volumes_of(sweep, 0) is None
 
 
-def test_the_table_shows_both_intervals(tmp_path: Path) -> None:
+def test_the_table_shows_it_and_what_others_have_less(tmp_path: Path) -> None:
     ours = replace(pair(tmp_path, "winner"), sweep=searched(tmp_path / "ours", 0.5))
     theirs = replace(pair(tmp_path, "loser"), sweep=searched(tmp_path / "theirs", 0.4))
     results = results_of(comparison(tmp_path, ours, theirs))
     first, second = results.targets[0].methods
     assert first.hypervolume_interval is not None
     assert first.hypervolume == first.hypervolume_interval.mean == pytest.approx(0.85)
-    assert second.behind is not None
-    assert second.behind.mean == pytest.approx(0.85 - 0.85 * 0.8)
+    assert second.differences["hypervolume"].mean == pytest.approx(0.85 * 0.8 - 0.85)
     rows = [line.split(" | ") for line in table_of_results(results).splitlines()]
-    (worse,) = (row for row in rows if row[0] == "| loser")
-    assert worse[6:8] == ["0.6800 [0.6000, 0.7600]", "0.1700 [0.1500, 0.1900]"]
+    own, difference = (row for row in rows if row[0] == "| loser")
+    assert own[6] == "0.6800 [0.6000, 0.7600]"
+    assert difference[-1] == "**-0.170** [-0.190, -0.150] |"

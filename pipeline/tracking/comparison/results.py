@@ -47,7 +47,6 @@ class MethodResult:
         hypervolume: that the front covers; None where nothing was searched.
         hypervolume_interval: 95 %, over the prompts that judged the trials; None where the
             objectives have no values prompt by prompt.
-        behind: what the largest hypervolume of the target has more, with its interval; as above.
         complete: trials of the search.
         failed: other ones that have ended.
         sweep_seconds: over all trials.
@@ -56,6 +55,8 @@ class MethodResult:
         finals: those that have ended, by seed.
         means: over the seeds that did not diverge, by metric.
         intervals: 95 %, over those seeds and the prompts.
+        differences: what the method has more than the target's baseline, by metric and with 95 %
+            intervals, on the same seeds and prompts; empty for the baseline itself.
     """
 
     method: str
@@ -63,7 +64,6 @@ class MethodResult:
     front: tuple[Member, ...]
     hypervolume: float | None
     hypervolume_interval: Interval | None
-    behind: Interval | None
     complete: int
     failed: int
     sweep_seconds: float
@@ -72,6 +72,7 @@ class MethodResult:
     finals: tuple[FinalResult, ...]
     means: Mapping[str, float]
     intervals: Mapping[str, Interval]
+    differences: Mapping[str, Interval]
 
     @property
     def trial_seconds(self) -> float | None:
@@ -90,6 +91,7 @@ class TargetResult:
         objectives: metric -> direction, in the order of the members' values.
         base: the base model's metrics by the second judge; empty until there is a judgement.
         searched_base: the same by the search's judge, on the search's pictures.
+        baseline: the method that the others are compared with: the file's first.
         methods: those that have begun; largest hypervolume first, those that are not searched last.
         waiting: names of those that have not.
     """
@@ -99,6 +101,7 @@ class TargetResult:
     objectives: Mapping[str, Objective]
     base: Mapping[str, float]
     searched_base: Mapping[str, float]
+    baseline: str
     methods: tuple[MethodResult, ...]
     waiting: tuple[str, ...]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -17,6 +16,7 @@ from pipeline.evaluation.report import Report
 from pipeline.search.comparison_record import ComparisonRecord, FinalRecord, PairRecord
 from pipeline.search.member import front_of
 from pipeline.search.pareto import hypervolume, reference_point
+from pipeline.tracking.comparison.differences import differences
 from pipeline.tracking.comparison.results import (
     FinalResult,
     Member,
@@ -24,7 +24,7 @@ from pipeline.tracking.comparison.results import (
     Results,
     TargetResult,
 )
-from pipeline.tracking.comparison.volumes import volume_intervals, volumes_of
+from pipeline.tracking.comparison.volumes import Volumes, volumes_of
 
 _BOOTSTRAP_SEED: Final = 0
 
@@ -41,41 +41,45 @@ def results_of(record: ComparisonRecord) -> Results:
 
 def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
     begun = [each for each in pairs if each.has_begun]
-    methods = sorted(_with_intervals(begun), key=lambda each: _rank(each.hypervolume))
+    first = pairs[0]
+    volumes = {each.pair: _volumes(each) for each in begun}
+    unsorted = [
+        _method(
+            each,
+            volumes[each.pair],
+            {}
+            if each is first
+            else differences(each, first, (volumes[each.pair], volumes.get(first.pair))),
+        )
+        for each in begun
+    ]
+    methods = sorted(unsorted, key=lambda each: _rank(each.hypervolume))
     searched = next((each.sweep for each in begun if each.sweep is not None), None)
     reports = [report for each in begun for report in _reports(each)]
-    first = example(pairs[0].space)
+    shared = example(first.space)
     return TargetResult(
         target=name,
-        concept=first.concept.model_dump(mode="json", exclude_defaults=True),
-        objectives=dict(first.objectives),
+        concept=shared.concept.model_dump(mode="json", exclude_defaults=True),
+        objectives=dict(shared.objectives),
         base=dict(reports[0].base_metrics) if reports else {},
         searched_base=dict(searched.base_metrics) if searched is not None else {},
+        baseline=first.pair.method,
         methods=tuple(methods),
         waiting=tuple(each.pair.method for each in pairs if each not in begun),
     )
-
-
-def _with_intervals(begun: list[PairRecord]) -> list[MethodResult]:
-    """The methods' results; what the largest hypervolume has more takes all of them to know."""
-    methods = [_method(each) for each in begun]
-    volumes = {
-        each.pair.method: None if each.sweep is None else volumes_of(each.sweep, _BOOTSTRAP_SEED)
-        for each in begun
-    }
-    intervals = volume_intervals(volumes, {each.method: each.hypervolume for each in methods})
-    return [
-        replace(each, hypervolume_interval=own, behind=behind)
-        for each in methods
-        for own, behind in [intervals.get(each.method, (None, None))]
-    ]
 
 
 def _rank(volume: float | None) -> float:
     return math.inf if volume is None else -volume
 
 
-def _method(record: PairRecord) -> MethodResult:
+def _volumes(record: PairRecord) -> Volumes | None:
+    return None if record.sweep is None else volumes_of(record.sweep, _BOOTSTRAP_SEED)
+
+
+def _method(
+    record: PairRecord, volumes: Volumes | None, against_first: Mapping[str, Interval]
+) -> MethodResult:
     trials = record.sweep.trials if record.sweep is not None else ()
     states = [trial.state for trial in trials]
     members = [] if record.sweep is None else front_of(record.sweep)
@@ -86,8 +90,7 @@ def _method(record: PairRecord) -> MethodResult:
         has_ended=record.has_ended,
         front=front,
         hypervolume=None if record.sweep is None else covered(front, record.space.objectives),
-        hypervolume_interval=None,
-        behind=None,
+        hypervolume_interval=None if volumes is None else volumes.interval(),
         complete=states.count("complete"),
         failed=states.count("failed") + states.count("pruned"),
         sweep_seconds=sum(trial.seconds or 0.0 for trial in trials),
@@ -96,6 +99,7 @@ def _method(record: PairRecord) -> MethodResult:
         finals=tuple(_final(final) for final in ended),
         means=means_of(_reports(record)),
         intervals=intervals_of(_reports(record)),
+        differences=against_first,
     )
 
 

@@ -15,6 +15,14 @@ _MEASURES: Final = {
     "worst_neighbour": "worst neighbour",
     "alignment": "CLIP, share of the base's",
 }
+_DIFFERENCES: Final = {
+    "erasure": "erasure",
+    "ua": "UA",
+    "ira": "IRA",
+    "cra": "CRA",
+    "alignment": "CLIP, share of the base's",
+    "hypervolume": "hypervolume",
+}
 _NOTHING: Final = "–"  # noqa: RUF001 - a dash, as tables have it
 
 
@@ -27,26 +35,48 @@ def table_of_results(results: Results) -> str:
         f"with the seeds {seeds} and judged by the second classifier on fresh pictures "
         f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}); means, with 95 % "
         "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search; its "
-        "intervals are over the prompts alone. Behind: what the largest hypervolume has more, on "
-        "the same draws of prompts."
+        "intervals are over the prompts alone. Differences: on the same seeds and prompts; "
+        "**bold** where the interval does not hold zero."
     )
     head = [f"# {results.comparison}", "", caption]
     return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
 
 
 def _table(target: TargetResult) -> list[str]:
-    titles = ["method", *_MEASURES.values(), "hypervolume", "behind", "seconds a trial"]
+    titles = ["method", *_MEASURES.values(), "hypervolume", "seconds a trial"]
     rows = [_row(method) for method in target.methods]
     if target.base:
         base = [f"{target.base[name]:.3f}" for name in _MEASURES]
-        rows.append(["base", *base, *[_NOTHING] * 3])
+        rows.append(["base", *base, _NOTHING, _NOTHING])
     lines = ["", f"## {target.target}", ""]
     if rows:
         lines += [_line(row) for row in (titles, ["---"] * len(titles), *rows)]
     remarks = [remark for method in target.methods for remark in _remarks(method)]
     if target.waiting:
         remarks.append(f"Not run yet: {', '.join(target.waiting)}.")
-    return [*lines, *([""] if rows and remarks else []), *remarks]
+    return [*lines, *([""] if rows and remarks else []), *remarks, *_differences(target)]
+
+
+def _differences(target: TargetResult) -> list[str]:
+    """What every method has more than the baseline."""
+    others = [method for method in target.methods if method.differences]
+    if not others:
+        return []
+    rows = [
+        [f"minus {target.baseline}", *_DIFFERENCES.values()],
+        ["---"] * (1 + len(_DIFFERENCES)),
+        *([each.method, *(_difference(each, name) for name in _DIFFERENCES)] for each in others),
+    ]
+    return ["", *map(_line, rows)]
+
+
+def _difference(method: MethodResult, name: str) -> str:
+    interval = method.differences.get(name)
+    if interval is None:
+        return _NOTHING
+    mean, low, high = (f"{each:+z.3f}" for each in (interval.mean, interval.low, interval.high))
+    is_sure = interval.low > 0 or interval.high < 0
+    return f"{f'**{mean}**' if is_sure else mean} [{low}, {high}]"
 
 
 def _row(method: MethodResult) -> list[str]:
@@ -55,7 +85,6 @@ def _row(method: MethodResult) -> list[str]:
         method.method,
         *(_measure(method, name) for name in _MEASURES),
         _volume(method),
-        _with_interval(method.behind, 4) if method.behind is not None else _NOTHING,
         _NOTHING if seconds is None else f"{seconds:.1f}",
     ]
 

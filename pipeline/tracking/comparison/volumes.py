@@ -5,7 +5,7 @@ Legend: N trials, n prompts, M objectives, R resamples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,20 +26,39 @@ _BOTH_ENDS: Final = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Volumes:
-    """The hypervolume of a search, again and again.
+    """The hypervolume of a search, as measured and again and again.
 
     Attributes:
+        measured: on all prompts.
         resampled: (R,), each on prompts drawn anew; the r-th draw is the same for all searches of
             a target, so that two of them may be subtracted.
         count: values that they are made of, over trials, prompts and objectives.
     """
 
+    measured: float
     resampled: Floats
     count: int
+
+    def interval(self) -> Interval:
+        """95 % of the draws."""
+        return _interval(self.measured, self.resampled, self.count)
+
+    def minus(self, other: Volumes) -> Interval:
+        """95 % of the differences, draw by draw.
+
+        Two searches that fail on the same prompts are told apart by a smaller difference than
+        their own intervals show.
+        """
+        difference = self.measured - other.measured
+        return _interval(difference, self.resampled - other.resampled, self.count)
 
 
 def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
     """Resample a search's hypervolume over the prompts.
+
+    Args:
+        sweep: the search.
+        seed: of the draws.
 
     Returns:
         None where there is nothing to resample: no complete trial, one whose report was cleared
@@ -48,15 +67,22 @@ def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
     Raises:
         ValueError: a report is damaged.
     """
-    paths = [trial.folder / REPORT for trial in sweep.trials if trial.values is not None]
+    complete = [trial for trial in sweep.trials if trial.values is not None]
+    paths = [trial.folder / REPORT for trial in complete]
     if not paths or not all(path.is_file() for path in paths):
         return None
     values = [values_by_prompt(Report.load(path)) for path in paths]
     if not set(sweep.objectives) <= set(values[0]):
         return None
     tables = [np.stack([each[name] for each in values]) for name in sweep.objectives]
-    resampled = resampled_volumes(tables, list(sweep.objectives.values()), seed)
-    return Volumes(resampled, sum(table.size for table in tables))
+    directions = list(sweep.objectives.values())
+    measured = hypervolume(
+        [trial.values or () for trial in complete],
+        reference_point(directions),
+        directions,
+    )
+    resampled = resampled_volumes(tables, directions, seed)
+    return Volumes(measured, resampled, sum(table.size for table in tables))
 
 
 def resampled_volumes(
@@ -84,31 +110,6 @@ def resampled_volumes(
     means = np.stack([table[:, columns[table.shape[1]]].mean(-1) for table in tables], axis=-1)
     corner = reference_point(directions)
     return np.array([hypervolume(means[:, draw], corner, directions) for draw in range(resamples)])
-
-
-def volume_intervals(
-    volumes: Mapping[str, Volumes | None], measured: Mapping[str, float | None]
-) -> dict[str, tuple[Interval, Interval]]:
-    """By method, 95 % intervals of its hypervolume and of what the largest one has more.
-
-    Both by percentiles over the same draws of prompts: two methods that fail on the same prompts
-    are told apart by a smaller difference than their own intervals show.
-    """
-    known = {
-        name: (each, value)
-        for name, each in volumes.items()
-        if each is not None and (value := measured[name]) is not None
-    }
-    if not known:
-        return {}
-    first, most = max(known.values(), key=lambda each: each[1])
-    return {
-        name: (
-            _interval(value, each.resampled, each.count),
-            _interval(most - value, first.resampled - each.resampled, each.count),
-        )
-        for name, (each, value) in known.items()
-    }
 
 
 def _interval(value: float, resampled: Floats, count: int) -> Interval:
