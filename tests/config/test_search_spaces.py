@@ -76,7 +76,7 @@ def test_each_method_has_a_space_of_its_own_name(path: Path) -> None:
 @pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.stem)
 def test_it_compares_methods_that_can_be_compared(path: Path) -> None:
     comparison = load_comparison(path)
-    assert comparison.name == path.stem
+    assert comparison.name == path.stem.replace("_", "-")
     assert len(comparison.spaces) == len(comparison.methods) * len(comparison.targets)
 
 
