@@ -224,12 +224,14 @@ class UpdateConfig(Section):
 
 
 class ClosedFormConfig(Section):
-    """An edit of the cross-attention's keys and values without training (UCE)."""
+    """An edit of the cross-attention's keys and values without training (UCE), or before it."""
 
     preserve_weight: _AtLeastZero = 1.0
     """Weight of the retain prompts, whose keys and values stay; 0 or more."""
     ridge: _Positive = 0.1
     """Weight of the base's own matrices; above 0."""
+    then_train: Annotated[bool, Field(strict=True)] = False
+    """Whether a training begins at the edit; else the edit is all there is."""
 
 
 class EvaluationConfig(Section):
@@ -305,8 +307,8 @@ class Experiment(Section):
     update: UpdateConfig = Field(default_factory=UpdateConfig)
     """How two gradients become steps."""
     closed_form: ClosedFormConfig | None = None
-    """A closed-form edit in place of a training; `losses`, `update`, `model.train` and
-    `prompts.retain` are then not used."""
+    """A closed-form edit before the training or, as a rule, in place of it; `losses`, `update`,
+    `model.train` and `prompts.retain` are then not used."""
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """How the result is judged."""
     objectives: dict[Annotated[str, AfterValidator(_known_metric)], Objective] = Field(
@@ -317,6 +319,11 @@ class Experiment(Section):
     """How much is tried."""
     scaling: ScalingConfig = Field(default_factory=ScalingConfig)
     """What one trial runs on."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there are steps to take: always, but for an edit that is all there is."""
+        return self.closed_form is None or self.closed_form.then_train
 
     @model_validator(mode="after")
     def _own_forget_prompts_are_of_one_concept(self) -> Self:

@@ -51,8 +51,8 @@ def prepare(space: SearchSpace, folder: Path, store: Store) -> None:
     write_json(folder / PROMPTS, _texts(prompt_set))
     tell = _Teller(folder / PREPARATION)
     for number, corner in enumerate(corners, 1):
-        if corner.closed_form is not None:
-            continue  # it looks at no picture
+        if not corner.is_trained:
+            continue  # an edit looks at no picture
         part = f"pictures to train on ({number} of {len(corners)})"
         prepare_training_set(
             base_model(corner),

@@ -23,7 +23,7 @@ def check_requirements(space: SearchSpace) -> None:
     searched = space.distributions.get("update.rule")
     rules = set(searched.options) if isinstance(searched, Choice) else {first.update.rule}
     lacking = sorted(map(str, rules & _THROUGH_TORCHJD))
-    if lacking and first.closed_form is None and find_spec("torchjd") is None:
+    if lacking and first.is_trained and find_spec("torchjd") is None:
         raise ValueError(
             f"update.rule: expected torchjd for {', '.join(lacking)}, found none; install it with "
             "pip install 'unlearn-sweep[rivals]'"

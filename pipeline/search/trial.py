@@ -6,6 +6,7 @@ base once.
 
 from __future__ import annotations
 
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -137,14 +138,16 @@ def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: J
     with laps.lap("load"):
         model = base_model(experiment)
         prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
-    if experiment.closed_form is not None:
+    if not experiment.is_trained:
+        assert experiment.closed_form is not None  # noqa: S101 - what is not trained is edited
         with laps.lap("training"):
             weights = edit(model, experiment.closed_form, prompt_set, store, folder)
     else:
         with laps.lap("synthesis"):
             data = _training_set(model, prompt_set, experiment, store, workers)
         with laps.lap("training"):
-            weights = train(model, experiment, data, folder, workers=workers)
+            start = _start(model, prompt_set, experiment, store)
+            weights = train(model, experiment, data, folder, workers=workers, start=start)
     with laps.lap("judging"):
         evaluation = evaluate(
             apply_weights(model, weights),
@@ -167,16 +170,35 @@ def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: J
 
 def _follow(folder: Path, store: Store, workers: Workers) -> Outcome:
     experiment = load_space(folder / EXPERIMENT).fixed()
-    if experiment.closed_form is not None:
+    if not experiment.is_trained:
         return Outcome({}, None, None)
     model = base_model(experiment)
     prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
     data = _training_set(model, prompt_set, experiment, store, workers)
     try:
-        train(model, experiment, data, folder, workers=workers)
+        start = _start(model, prompt_set, experiment, store)
+        train(model, experiment, data, folder, workers=workers, start=start)
     except DivergedError as error:
         return Outcome({}, str(error), None)
     return Outcome({}, None, None)
+
+
+def _start(
+    model: DiffusionModel,
+    prompt_set: PromptSet,
+    experiment: Experiment,
+    store: Store,
+) -> DiffusionModel:
+    """Where the training begins: the base, or what the closed form makes of it.
+
+    An edit takes a second and comes out the same everywhere: every worker makes its own.
+    """
+    if experiment.closed_form is None:
+        return model
+    with tempfile.TemporaryDirectory() as own:
+        return apply_weights(
+            model, edit(model, experiment.closed_form, prompt_set, store, Path(own))
+        )
 
 
 def _training_set(

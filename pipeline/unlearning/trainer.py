@@ -10,6 +10,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from pipeline.config import Experiment
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.parameters import trainable
@@ -30,8 +33,9 @@ def train(
     folder: Path,
     report: Callable[[StepRecord], None] = lambda _: None,
     workers: Workers = ALONE,
+    start: DiffusionModel | None = None,
 ) -> Path:
-    """Unlearn on a copy of the model's U-Net, going on from the folder's newest checkpoint.
+    """Unlearn on a copy of a U-Net, going on from the folder's newest checkpoint.
 
     On the CPU a run that was killed and started again ends with the same bits as an uninterrupted
     one; a GPU's kernels may add in another order.
@@ -43,18 +47,21 @@ def train(
         folder: gets `telemetry.jsonl`, `checkpoints/` and at the end `weights.safetensors`.
         report: told about every watched step, by the leading worker only.
         workers: this worker and how many train together.
+        start: the base after an edit, whose U-Net the training begins with; the base's own if None.
 
     Returns:
-        Path of the changed weights.
+        Path of the weights that differ from the base's.
 
     Raises:
         DivergedError: a loss or a gradient became NaN or infinite.
     """
     weights, checkpoints = folder / WEIGHTS, folder / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
-    unet = copy.deepcopy(model.unet)
+    unet = copy.deepcopy((start or model).unet)
     parameters = trainable(unet, experiment.model.train)
     stepper = make_stepper(model, experiment, data, (unet, parameters), workers)
+    # What an edit changed, and the training leaves as it is, differs from the base all the same.
+    edited = {} if start is None else _changed(unet, model.unet)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
     done = restore_checkpoint(checkpoints, parameters, stepper.optimizer, story)
     save = partial(save_checkpoint, checkpoints)
@@ -75,13 +82,19 @@ def train(
         if record is not None:
             report(record)
     if workers.leads:
-        save_weights(parameters, weights, model.dtype, {**asdict(story), "steps": str(done)})
+        changed = {**edited, **parameters}
+        save_weights(changed, weights, model.dtype, {**asdict(story), "steps": str(done)})
     workers.wait()
     return weights
+
+
+def _changed(unet: nn.Module, base: nn.Module) -> dict[str, nn.Parameter]:
+    own = dict(base.named_parameters())
+    return {n: p for n, p in unet.named_parameters() if not torch.equal(p, own[n])}
 
 
 def _config_hash(experiment: Experiment) -> str:
     """Hash of what decides the weights, so that a checkpoint of other settings is never resumed."""
     plain = experiment.model_dump(mode="json")
-    deciding = {key: plain[key] for key in ("seed", "model", "losses", "update")}
+    deciding = {key: plain[key] for key in ("seed", "model", "losses", "update", "closed_form")}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
