@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.config import Objective
+from pipeline.config import Objective, Pair
 from pipeline.tracking.comparison.close_up import Window, close_up
 from pipeline.tracking.comparison.files import write_results
 from pipeline.tracking.comparison.fronts import fronts_page, fronts_picture
 from pipeline.tracking.comparison.gallery import draw_target_gallery
+from pipeline.tracking.comparison.overview import overview
 from pipeline.tracking.comparison.results import Member, MethodResult, TargetResult
 from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
@@ -103,6 +104,26 @@ def test_only_seeds_that_both_have_are_subtracted(tmp_path: Path) -> None:
     (target,) = results_of(comparison(tmp_path, *pairs)).targets
     # The second seed: two prompts that ask for the concept.
     assert target.methods[0].differences["ua"].count == 2
+
+
+def test_several_targets_have_a_table_together(tmp_path: Path) -> None:
+    pairs = [pair(tmp_path / "one", "loser"), pair(tmp_path / "one", "winner")]
+    other = [
+        replace(each, pair=Pair("neon", each.pair.method))
+        for each in (pair(tmp_path / "two", "winner"), diverged(pair(tmp_path / "two", "loser")))
+    ]
+    results = results_of(comparison(tmp_path, *pairs, waiting("third"), *other))
+    head, *rows = overview(results)
+    assert head[:4] == ["method", "sneaker", "neon", "least UA"]
+    cells = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    assert [row[0] for row in rows] == ["winner", "loser"]
+    assert cells["winner"]["neon"] == "0.9873"
+    # 0.25 of the base's 0.125; of alignment 0.98 and, without the first training, 0.96.
+    assert cells["loser"]["least IRA, share of the base's"] == "2.000"
+    assert cells["winner"]["least CLIP, share of the base's"] == "0.980"
+    assert cells["loser"]["least CLIP, share of the base's"] == "0.960"
+    assert "| method | sneaker | neon |" in table_of_results(results)
+    assert not overview(results_of(comparison(tmp_path, *pairs)))
 
 
 def test_a_part_of_a_comparison_has_results_too(tmp_path: Path) -> None:

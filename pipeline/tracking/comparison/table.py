@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pipeline.evaluation.intervals import Interval
+from pipeline.tracking.comparison.overview import overview
 from pipeline.tracking.comparison.results import MethodResult, Results, TargetResult
 
 _MEASURES: Final = {
@@ -27,7 +28,10 @@ _NOTHING: Final = "–"  # noqa: RUF001 - a dash, as tables have it
 
 
 def table_of_results(results: Results) -> str:
-    """One table a target, a method a row, largest hypervolume first, and the base's own row."""
+    """One table a target, a method a row, largest hypervolume first, and the base's own row.
+
+    Before them, where there are several targets, one of all.
+    """
     judgement = results.judgement
     seeds = ", ".join(map(str, judgement["seeds"]))
     caption = (
@@ -38,7 +42,7 @@ def table_of_results(results: Results) -> str:
         "intervals are over the prompts alone. Differences: on the same seeds and prompts; "
         "**bold** where the interval does not hold zero."
     )
-    head = [f"# {results.comparison}", "", caption]
+    head = [f"# {results.comparison}", "", caption, *_table_of(overview(results))]
     return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
 
 
@@ -48,9 +52,7 @@ def _table(target: TargetResult) -> list[str]:
     if target.base:
         base = [f"{target.base[name]:.3f}" for name in _MEASURES]
         rows.append(["base", *base, _NOTHING, _NOTHING])
-    lines = ["", f"## {target.target}", ""]
-    if rows:
-        lines += [_line(row) for row in (titles, ["---"] * len(titles), *rows)]
+    lines = ["", f"## {target.target}", *(_table_of([titles, *rows]) if rows else [""])]
     remarks = [remark for method in target.methods for remark in _remarks(method)]
     if target.waiting:
         remarks.append(f"Not run yet: {', '.join(target.waiting)}.")
@@ -64,10 +66,9 @@ def _differences(target: TargetResult) -> list[str]:
         return []
     rows = [
         [f"minus {target.baseline}", *_DIFFERENCES.values()],
-        ["---"] * (1 + len(_DIFFERENCES)),
         *([each.method, *(_difference(each, name) for name in _DIFFERENCES)] for each in others),
     ]
-    return ["", *map(_line, rows)]
+    return _table_of(rows)
 
 
 def _difference(method: MethodResult, name: str) -> str:
@@ -126,5 +127,9 @@ def _remarks(method: MethodResult) -> list[str]:
     return [f"- {method.method}: {'; '.join(parts)}."] if parts else []
 
 
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _table_of(rows: list[list[str]]) -> list[str]:
+    """An empty line and the rows, the first one as titles; nothing without rows."""
+    if not rows:
+        return []
+    titles, *body = rows
+    return ["", *(f"| {' | '.join(row)} |" for row in (titles, ["---"] * len(titles), *body))]
