@@ -86,13 +86,12 @@ def experiment(losses: dict[str, Any], update: dict[str, Any], seed: int) -> Exp
 
 def run(model: DiffusionModel, data: TrainingSet, settings: Experiment) -> dict[str, float]:
     """Shares of steps that raise a loss, to first order and in fact, and where both losses end."""
-    unet = copy.deepcopy(model.unet)
+    unet = copy.deepcopy(model.denoiser)
     stepper = make_stepper(
-        model, settings, data, (unet, trainable(unet, settings.model.train)), ALONE
+        model, settings, data, (unet, trainable(unet, model.family, settings.model)), ALONE
     )
     large = settings.update.model_copy(update={"forget_batch": 32, "retain_batch": 64})
-    timesteps = model.noise_scheduler.config.num_train_timesteps
-    probe = draw_batches(data, large, settings.seed, 10_000, timesteps)
+    probe = draw_batches(data, large, settings.seed, 10_000, model.noise)
     forget_cosines, retain_cosines, seconds, told = [], [], [], []
     first = last = stepper.measure(*probe)
     rises = {"forget": 0, "retain": 0, "either": 0}

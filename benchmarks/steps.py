@@ -60,8 +60,8 @@ def random_set(model: DiffusionModel) -> TrainingSet:
 
 def stepper_of(model: DiffusionModel, experiment: Experiment, data: TrainingSet) -> Stepper:
     """A stepper over a fresh copy of the U-Net."""
-    unet = copy.deepcopy(model.unet)
-    trained = (unet, trainable(unet, experiment.model.train))
+    unet = copy.deepcopy(model.denoiser)
+    trained = (unet, trainable(unet, model.family, experiment.model))
     return make_stepper(model, experiment, data, trained, ALONE)
 
 

@@ -96,6 +96,6 @@ def _pictures(
 ) -> Tensor:
     from pipeline.diffusion.sampling import decode, sample_latents
 
-    states, empty = model.encode_prompts(texts), model.encode_prompts([""])
-    latents = sample_latents(model, states, seeds, sampler, empty=empty, progress=progress)
+    conditions, empty = model.encode_prompts(texts), model.encode_prompts([""])
+    latents = sample_latents(model, conditions, seeds, sampler, empty=empty, progress=progress)
     return decode(model, latents)

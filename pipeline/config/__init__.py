@@ -12,7 +12,6 @@ from pipeline.config.experiment import (
     EvaluationConfig,
     Experiment,
     LossesConfig,
-    ModelConfig,
     Objective,
     PromptsConfig,
     RetainMix,
@@ -21,6 +20,7 @@ from pipeline.config.experiment import (
     UpdateConfig,
 )
 from pipeline.config.loading import dump_experiment, dump_space, load_space, parse_space
+from pipeline.config.model import LoraSettings, ModelConfig
 from pipeline.config.pairs import Pair
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.config.space import ONLY_WITH, SearchSpace
@@ -41,6 +41,7 @@ __all__ = [
     "Experiment",
     "FinalConfig",
     "IntUniform",
+    "LoraSettings",
     "LossesConfig",
     "ModelConfig",
     "Objective",

@@ -8,7 +8,18 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.concept import ConceptConfig
-from pipeline.config.sections import Section, Text, rule_broken
+from pipeline.config.model import ModelConfig
+from pipeline.config.sections import (
+    AtLeastZero,
+    Count,
+    CountOrZero,
+    Positive,
+    Section,
+    Seed,
+    Share,
+    Text,
+    rule_broken,
+)
 from pipeline.config.suggestions import did_you_mean
 
 Objective = Literal["maximize", "minimize"]
@@ -19,38 +30,19 @@ METRICS: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment",
 SHARES_TOLERANCE: Final = 1e-6
 """How far from one the sum of the retain mix's shares may be."""
 
-# Strict: `true` is no number, and "3" is no count. YAML tells them apart, so do we.
-_Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-_CountOrZero = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
-_Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
-_Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-_AtLeastZero = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-_Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-
-
-class ModelConfig(Section):
-    """Which model is unlearned, and which of its parameters move."""
-
-    base: Text = "fashion-canvas"
-    """`fashion-canvas` (embedded), a diffusers folder, or a hub id."""
-    revision: Text | None = None
-    """Commit, tag or branch of a hub id; none for folders and the embedded model."""
-    train: Literal["all", "cross_attention", "without_cross_attention"] = "cross_attention"
-    """Every parameter of the U-Net, its cross-attention blocks only, or all but those."""
-
 
 class RetainMix(Section):
     """Shares of the retain batch by source of prompts; each in [0, 1], together 1."""
 
-    same_context: _Share = 0.0
+    same_context: Share = 0.0
     """Partners of the forget prompts: the same sentence with another value for the concept."""
-    neighbours: _Share = 0.0
+    neighbours: Share = 0.0
     """The values most like the concept."""
-    other_axis: _Share = 0.0
+    other_axis: Share = 0.0
     """Random retained scenes over all values of the other axis."""
-    generic: _Share = 0.0
+    generic: Share = 0.0
     """Captions that do not name the concept's axis."""
-    anchor: _Share = 0.0
+    anchor: Share = 0.0
     """The forget prompts themselves with the anchor in the concept's place."""
 
     @model_validator(mode="after")
@@ -86,14 +78,14 @@ class PromptsConfig(Section):
 
     vocabulary: Text = "fashion-canvas"
     """The words that prompts are written from."""
-    train: _Count = 96
+    train: Count = 96
     """Number of forget prompts, and of retain prompts of each source; 1 or more."""
     test: Annotated[int, Field(strict=True, ge=4, le=1_000_000)] = 144
     """Number of held-out prompts, about a quarter of which show the concept; 4 or more."""
-    retain: _Count | None = None
+    retain: Count | None = None
     """Most retain prompts of each source, the forget prompts' own partners apart; 1 or more, none
     for as many as forget prompts."""
-    forget_diversity: _Share = 1.0
+    forget_diversity: Share = 1.0
     """Share of forget prompts that are diversified, in [0, 1]; the rest is the bare template."""
     retain_mix: RetainMix = Field(default_factory=equal_shares)
     """Shares of the sources of retain prompts."""
@@ -101,18 +93,18 @@ class PromptsConfig(Section):
     """Own forget prompts, `.txt` or `.jsonl`, in place of the vocabulary's."""
     retain_file: Path | None = None
     """Own retain prompts, `.txt` or `.jsonl`; all of the mix then goes to them."""
-    seed: _Seed = 0
+    seed: Seed = 0
     """Seed of the split and of every prompt, 0 to 2^31 - 1."""
 
 
 class SynthesisConfig(Section):
     """How the base model makes the images that training uses."""
 
-    steps: _Count = 20
+    steps: Count = 20
     """Sampler steps an image; 1 or more."""
-    guidance: _AtLeastZero = 2.5
+    guidance: AtLeastZero = 2.5
     """Classifier-free guidance scale; 0 or more, 1 is none."""
-    seed: _Seed = 7
+    seed: Seed = 7
     """Combined with each prompt's own seed, 0 to 2^31 - 1."""
 
 
@@ -126,9 +118,9 @@ class LossesConfig(Section):
     ESD, concept ablation (model- or noise-based), SalUn's relabelling."""
     retain: Literal["denoise", "distill"] = "distill"
     """The denoising loss, or the distance to the base's own prediction."""
-    forget_loss_cap: _Positive | None = None
+    forget_loss_cap: Positive | None = None
     """Denoising loss above which the forget gradient is off; `ascent` only; above 0."""
-    negative_guidance: _AtLeastZero = 0.0
+    negative_guidance: AtLeastZero = 0.0
     """How far past the anchor (or the empty prompt), away from the concept, the target lies;
     `anchor` and `esd` only; 0 or more."""
 
@@ -181,34 +173,37 @@ class UpdateConfig(Section):
     """AdamW, or plain gradient descent."""
     momentum: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.9
     """AdamW's first beta, or gradient descent's momentum; in [0, 1)."""
-    learning_rate: _Positive = 1e-4
+    learning_rate: Positive = 1e-4
     """The optimiser's step size; above 0."""
-    retain_weight: _AtLeastZero = 1.0
+    retain_weight: AtLeastZero = 1.0
     """Weight of the retain gradient; 0 or more."""
     saliency: Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)] | None = None
     """Share of the parameters that may move: those with the largest ascent gradient at the start
     (SalUn, Fan et al. 2024, arXiv 2310.12508); in (0, 1], none for all."""
-    steps: _Count = 80
+    steps: Count = 80
     """Optimiser steps; 1 or more."""
-    forget_batch: _Count = 16
+    forget_batch: Count = 16
     """Forget images a step, over all workers; 1 or more."""
-    retain_batch: _Count = 32
+    retain_batch: Count = 32
     """Retain images a step, over all workers; 1 or more."""
-    accumulate: _Count = 1
+    balanced: Annotated[bool, Field(strict=True)] = False
+    """Whether a retain batch holds equally many images of every prompt, to within one, such as of
+    every remaining class (Ko et al. 2024); `same_context` follows the forget batch all the same."""
+    accumulate: Count = 1
     """Parts that a worker's rows of a batch are cut into, to save memory; 1 or more."""
-    warmup: _CountOrZero = 5
+    warmup: CountOrZero = 5
     """Steps over which the learning rate rises to its value; 0 or more."""
-    cooldown: _CountOrZero = 0
+    cooldown: CountOrZero = 0
     """Last steps over which it falls towards 0, in a straight line; 0 or more."""
-    clip_norm: _Positive | None = 1.0
+    clip_norm: Positive | None = 1.0
     """Largest norm of the combined gradient; above 0, none for no clipping."""
-    weight_decay: _AtLeastZero = 0.0
+    weight_decay: AtLeastZero = 0.0
     """Decoupled weight decay (AdamW), or that of gradient descent; 0 or more."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of forward and backward passes; weights and dot products are float32 always."""
-    telemetry_every: _Count = 5
+    telemetry_every: Count = 5
     """Steps between two records of losses, norms and cosines; 1 or more."""
-    checkpoint_every: _Count = 20
+    checkpoint_every: Count = 20
     """Steps between two checkpoints that a killed run resumes from; 1 or more."""
 
     @model_validator(mode="after")
@@ -226,9 +221,9 @@ class UpdateConfig(Section):
 class ClosedFormConfig(Section):
     """An edit of the cross-attention's keys and values without training (UCE), or before it."""
 
-    preserve_weight: _AtLeastZero = 1.0
+    preserve_weight: AtLeastZero = 1.0
     """Weight of the retain prompts, whose keys and values stay; 0 or more."""
-    ridge: _Positive = 0.1
+    ridge: Positive = 0.1
     """Weight of the base's own matrices; above 0."""
     then_train: Annotated[bool, Field(strict=True)] = False
     """Whether a training begins at the edit; else the edit is all there is."""
@@ -241,39 +236,39 @@ class EvaluationConfig(Section):
     """`fashion-canvas` (embedded) or a folder."""
     clip: Text = "fashion-canvas"
     """`fashion-canvas` (embedded), a folder, or a hub id."""
-    steps: _Count = 15
+    steps: Count = 15
     """Sampler steps an image; 1 or more."""
-    guidance: _AtLeastZero = 2.5
+    guidance: AtLeastZero = 2.5
     """Classifier-free guidance scale; 0 or more, 1 is none."""
-    seed: _Seed = 99
+    seed: Seed = 99
     """Combined with each prompt's own seed, 0 to 2^31 - 1."""
-    batch: _Count = 32
+    batch: Count = 32
     """Images sampled at a time; 1 or more."""
-    gallery: _CountOrZero = 8
+    gallery: CountOrZero = 8
     """Pairs of images, before and after, shown side by side; 0 or more."""
 
 
 class BudgetConfig(Section):
     """How much is tried, and who proposes it."""
 
-    trials: _Count = 16
+    trials: Count = 16
     """Trials in all; 1 or more."""
-    max_concurrent: _Count | None = None
+    max_concurrent: Count | None = None
     """Trials at a time; 1 or more, none for as many as the machines hold."""
     sampler: Literal["tpe", "random", "nsga2"] = "tpe"
     """Optuna's sampler."""
-    seed: _Seed = 0
+    seed: Seed = 0
     """The sampler's seed, 0 to 2^31 - 1."""
 
 
 class ScalingConfig(Section):
     """What one trial runs on."""
 
-    workers: _Count = 1
+    workers: Count = 1
     """Processes a trial; above 1 they train data-parallel and share the batches; 1 or more."""
-    cpus_per_worker: _Count = 1
+    cpus_per_worker: Count = 1
     """CPU cores a worker; 1 or more."""
-    gpus_per_worker: _AtLeastZero = 0.0
+    gpus_per_worker: AtLeastZero = 0.0
     """GPUs a worker; 0 or more, fractions share one."""
 
 
@@ -292,7 +287,7 @@ class Experiment(Section):
 
     name: Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     """Lower-case letters, digits, `.`, `_`, `-`; it names folders and runs; 1 to 64 characters."""
-    seed: _Seed = 0
+    seed: Seed = 0
     """Seed of batches, noise and timesteps, 0 to 2^31 - 1."""
     model: ModelConfig = Field(default_factory=ModelConfig)
     """Which model, and which of its parameters."""
@@ -333,6 +328,17 @@ class Experiment(Section):
                 "nothing, as concept.also names more concepts",
                 str(self.prompts.forget_file),
                 "erase one concept at a time, or leave the file out",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_begin_at_the_base(self) -> Self:
+        if self.model.lora is not None and self.closed_form is not None:
+            raise rule_broken(
+                "model.lora",
+                "nothing, as closed_form edits the weights themselves",
+                self.model.lora.model_dump(),
+                "remove one of the two",
             )
         return self
 

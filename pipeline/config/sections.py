@@ -10,6 +10,14 @@ from pydantic_core import PydanticCustomError
 Text = Annotated[str, Field(strict=True, min_length=1)]
 """Text that is not empty."""
 
+# Strict: `true` is no number, and "3" is no count. YAML tells them apart, so do we.
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+CountOrZero = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+AtLeastZero = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+
 
 class Section(BaseModel):
     """A frozen mapping of known settings, each documented by the text below it."""

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import diffusers
 import torch
 import transformers
-from diffusers import DiffusionPipeline, StableDiffusionPipeline
+from diffusers import DiffusionPipeline
 from safetensors import safe_open
 
 from pipeline.config.embedded import embedded
+from pipeline.diffusion.families import FAMILIES, Family
 from pipeline.diffusion.model import DiffusionModel
-
-_PARTS = ("unet", "vae", "text_encoder")
 
 
 def load_model(
     base: str | Path, revision: str | None = None, device: torch.device | None = None
 ) -> DiffusionModel:
-    """Load a model of Stable Diffusion's 1.x or 2.x layout, in float32, frozen.
+    """Load a model of any family, in float32, frozen.
 
     Args:
         base: an embedded name, a diffusers folder, or a hub id.
@@ -28,30 +28,26 @@ def load_model(
         device: where to; the CPU if None.
 
     Raises:
-        ValueError: there is no such model, or it has no safetensors of the parts we need.
+        ValueError: there is no such model, its family is unknown, or it has no safetensors of the
+            parts we need.
     """
     folder = _folder(str(base), revision)
-    _check(folder)
+    family = _family(folder)
+    _check_weights(folder, family)
     # Bars for files that are read in a blink would drown the progress of the real work.
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder,
-        dtype=torch.float32,
-        use_safetensors=True,
-        local_files_only=True,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    pipeline = family.load(folder)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(device or torch.device("cpu"))
-    for name in _PARTS:
+    for name in family.parts_in(folder):
         getattr(pipeline, name).eval().requires_grad_(requires_grad=False)
-    pipeline.unet.to(memory_format=torch.channels_last)
-    pipeline.vae.to(memory_format=torch.channels_last)
+    for name in family.convolutional:
+        getattr(pipeline, name).to(memory_format=torch.channels_last)
     digest = fingerprint(folder)
-    return DiffusionModel(pipeline, folder, digest, digest, _stored_dtype(folder))
+    noise = family.noise(pipeline)
+    dtype = _stored_dtype(folder / family.denoiser)
+    return DiffusionModel(family, pipeline, noise, folder, digest, digest, dtype)
 
 
 def fastest_device() -> torch.device:
@@ -69,6 +65,10 @@ def fingerprint(folder: Path) -> str:
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
+    names = json.loads((folder / "model_index.json").read_text(encoding="utf-8")).get("id2label")
+    if names is not None:
+        # The names of classes are to such a model what a tokenizer is to others.
+        digest.update(json.dumps(names, sort_keys=True).encode())
     return digest.hexdigest()
 
 
@@ -93,12 +93,24 @@ def _folder(base: str, revision: str | None) -> Path:
         ) from error
 
 
-def _check(folder: Path) -> None:
-    if not (folder / "model_index.json").is_file():
+def _family(folder: Path) -> Family:
+    index = folder / "model_index.json"
+    if not index.is_file():
         raise ValueError(
             f"{folder}: expected a diffusers pipeline (a folder with model_index.json)"
         )
-    for part in _PARTS:
+    try:
+        name = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
+        return FAMILIES[name]
+    except (ValueError, KeyError, TypeError):
+        found = index.read_text(encoding="utf-8", errors="replace")
+        raise ValueError(
+            f"{index}: expected _class_name to be one of {', '.join(FAMILIES)}, got {found[:200]}"
+        ) from None
+
+
+def _check_weights(folder: Path, family: Family) -> None:
+    for part in family.parts_in(folder):
         if not any((folder / part).glob("*.safetensors")):
             raise ValueError(
                 f"{folder / part}: expected weights as .safetensors, found none; convert the model "
@@ -106,9 +118,9 @@ def _check(folder: Path) -> None:
             )
 
 
-def _stored_dtype(folder: Path) -> torch.dtype:
+def _stored_dtype(part: Path) -> torch.dtype:
     # The shortest name is the plain one, which is what is loaded; others are variants of it.
-    found = (folder / "unet").glob("*.safetensors")
+    found = part.glob("*.safetensors")
     path = min(found, key=lambda path: (len(path.name), path.name))
     with safe_open(path, "pt") as file:
         name = next(iter(file.keys()))

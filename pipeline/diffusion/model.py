@@ -1,6 +1,6 @@
-"""A text-to-image diffusion model in the parts that unlearning needs.
+"""A diffusion model in the parts that unlearning needs, whatever its family.
 
-Legend: B pictures, C latent channels, H W latent sides, L tokens, D width of a token's state.
+Legend: B pictures, C latent channels, H W latent sides.
 """
 
 from __future__ import annotations
@@ -10,118 +10,82 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from torch import Tensor
+from torch import Tensor, nn
 
-Denoiser = torch.nn.Module
-"""A U-Net, or what wraps one for several workers."""
+from pipeline.diffusion.conditions import Conditions
+from pipeline.diffusion.families import Family
+from pipeline.diffusion.families.family import Pipeline
+from pipeline.diffusion.noise import NoiseProcess
 
 
 @dataclass(frozen=True)
 class DiffusionModel:
-    """A frozen model; training works on a copy of its U-Net.
+    """A frozen model; training works on a copy of its denoiser.
 
     Attributes:
+        family: its adapter.
         pipeline: the diffusers pipeline that owns the parts.
+        noise: how its latents become noise.
         folder: where its files lie.
         fingerprint: SHA-256 over its weights and configurations.
         text_fingerprint: that of the model whose text encoder this one shares.
-        dtype: in which the U-Net's weights are stored there.
+        dtype: in which the denoiser's weights are stored there.
     """
 
-    pipeline: StableDiffusionPipeline
+    family: Family
+    pipeline: Pipeline
+    noise: NoiseProcess
     folder: Path
     fingerprint: str
     text_fingerprint: str
     dtype: torch.dtype
 
     @property
-    def unet(self) -> UNet2DConditionModel:
-        """The denoiser."""
-        return self.pipeline.unet
-
-    @property
-    def vae(self) -> AutoencoderKL:
-        """The autoencoder."""
-        return self.pipeline.vae
-
-    @property
-    def noise_scheduler(self) -> SchedulerMixin:
-        """The scheduler, whose configuration holds noise levels and prediction type."""
-        return self.pipeline.scheduler
+    def denoiser(self) -> nn.Module:
+        """The network that predicts: a U-Net or a transformer."""
+        denoiser: nn.Module = getattr(self.pipeline, self.family.denoiser)
+        return denoiser
 
     @property
     def device(self) -> torch.device:
         """Where the parts live."""
-        device: torch.device = self.unet.device
-        return device
+        return next(self.denoiser.parameters()).device
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one picture's latent."""
-        side = self.unet.config.sample_size
-        return (self.unet.config.in_channels, side, side)
+        return self.family.latent_shape(self.pipeline)
 
-    def with_unet(self, unet: UNet2DConditionModel, fingerprint: str) -> DiffusionModel:
-        """The same model around another U-Net; all other parts are shared."""
-        parts = {**self.pipeline.components, "unet": unet}
-        pipeline = StableDiffusionPipeline(**parts, requires_safety_checker=False)
+    def with_denoiser(self, denoiser: nn.Module, fingerprint: str) -> DiffusionModel:
+        """The same model around another denoiser; all other parts are shared."""
+        pipeline = self.family.around(self.pipeline, denoiser)
         pipeline.set_progress_bar_config(disable=True)
         return replace(self, pipeline=pipeline, fingerprint=fingerprint)
 
     @torch.no_grad()
-    def encode_prompts(self, texts: Sequence[str]) -> Tensor:
-        """Hidden states of prompts: (B, L, D), float32."""
-        states, _ = self.pipeline.encode_prompt(
-            list(texts), self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
-        )
-        return torch.as_tensor(states).float()
+    def encode_prompts(self, texts: Sequence[str]) -> Conditions:
+        """What the text encoders make of prompts: B rows, float32."""
+        return self.family.encode_prompts(self.pipeline, texts)
 
-    def signal(self, timesteps: Tensor) -> Tensor:
-        """Share of the latent's variance left at each timestep: (B, 1, 1, 1)."""
-        cumulated: Tensor = self.noise_scheduler.alphas_cumprod
-        return cumulated.to(timesteps.device)[timesteps].view(-1, 1, 1, 1)
+    def predict(
+        self,
+        denoiser: nn.Module,
+        noisy: Tensor,
+        times: Tensor,
+        conditions: Conditions,
+        precision: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """A denoiser's prediction (B, C, H, W), float32.
 
-    def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """Latents (B, C, H, W) at their timesteps (B,)."""
-        signal = self.signal(timesteps)
-        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        return noisy.contiguous(memory_format=torch.channels_last)
-
-    def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """What the denoiser should predict: noise, or velocity (Salimans & Ho 2022)."""
-        match self.noise_scheduler.config.prediction_type:
-            case "epsilon":
-                return noise
-            case "v_prediction":
-                signal = self.signal(timesteps)
-                return signal.sqrt() * noise - (1 - signal).sqrt() * latents
-            case other:
-                raise ValueError(
-                    f"{self.folder}: expected a scheduler with prediction_type epsilon or "
-                    f"v_prediction, got {other}"
-                )
-
-
-def predict(
-    denoiser: Denoiser,
-    noisy: Tensor,
-    timesteps: Tensor,
-    states: Tensor,
-    precision: torch.dtype = torch.float32,
-) -> Tensor:
-    """The denoiser's prediction (B, C, H, W), float32.
-
-    Args:
-        denoiser: a U-Net.
-        noisy: (B, C, H, W).
-        timesteps: (B,), from 0.
-        states: the prompts' hidden states, (B, L, D).
-        precision: in which matrix products are done.
-    """
-    with torch.autocast(
-        noisy.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16
-    ):
-        predicted = denoiser(noisy, timesteps, states).sample
-    return torch.as_tensor(predicted).float()
+        Args:
+            denoiser: this model's, a copy, or what wraps one for several workers.
+            noisy: (B, C, H, W).
+            times: (B,), as the noise process draws them.
+            conditions: B rows.
+            precision: in which matrix products are done.
+        """
+        with torch.autocast(
+            noisy.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16
+        ):
+            predicted = self.family.predict(denoiser, noisy, times, conditions)
+        return predicted.float()

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from pipeline.diffusion.conditions import Conditions
+from pipeline.diffusion.families import Drawing
 from pipeline.diffusion.model import DiffusionModel
 
 Progress = Callable[[int, int], None]
@@ -36,11 +38,11 @@ class Sampler:
 @torch.no_grad()
 def sample_latents(
     model: DiffusionModel,
-    states: Tensor,
+    conditions: Conditions,
     seeds: Sequence[int],
     sampler: Sampler,
     *,
-    empty: Tensor,
+    empty: Conditions,
     progress: Progress | None = None,
 ) -> Tensor:
     """Sample latents with the model's own pipeline and scheduler.
@@ -50,10 +52,10 @@ def sample_latents(
 
     Args:
         model: what samples.
-        states: prompts' hidden states, (N, L, D).
+        conditions: of the prompts, N rows.
         seeds: one a picture.
         sampler: steps, guidance, batch.
-        empty: hidden states of the empty prompt, (1, L, D).
+        empty: those of the empty prompt, one row.
         progress: told after each batch.
 
     Returns:
@@ -68,17 +70,15 @@ def sample_latents(
             [torch.randn(model.latent_shape, generator=generator) for generator in generators]
         )
         with torch.autocast(model.device.type, dtype=torch.bfloat16):
-            latents = model.pipeline(
-                prompt_embeds=states[rows].to(model.device),
-                negative_prompt_embeds=empty.expand(len(rows), -1, -1).to(model.device),
-                latents=noise.to(model.device),
-                generator=generators,  # a stochastic scheduler draws on from each picture's own
-                num_inference_steps=sampler.steps,
-                guidance_scale=sampler.guidance,
-                output_type="latent",
-            ).images
+            latents = model.family.sample(
+                model.pipeline,
+                conditions[rows].to(model.device),
+                empty.repeat(len(rows)).to(model.device),
+                noise.to(model.device),
+                Drawing(sampler.steps, sampler.guidance, generators),
+            )
         kept = min(sampler.batch, count - start)
-        done.append(torch.as_tensor(latents)[:kept].float().cpu().contiguous())
+        done.append(latents[:kept].float().cpu().contiguous())
         if progress is not None:
             progress(start + kept, count)
     return torch.cat(done)
@@ -87,9 +87,8 @@ def sample_latents(
 @torch.no_grad()
 def decode(model: DiffusionModel, latents: Tensor, batch: int = 32) -> Tensor:
     """Pictures of scaled latents (N, C, H, W): (N, 3, sides), float32 in [-1, 1]."""
-    scale = model.vae.config.scaling_factor
     pictures = [
-        model.vae.decode(chunk.to(model.device) / scale).sample.float().clamp(-1, 1).cpu()
+        model.family.decode(model.pipeline, chunk.to(model.device)).float().clamp(-1, 1).cpu()
         for chunk in latents.split(batch)
     ]
     return torch.cat(pictures)

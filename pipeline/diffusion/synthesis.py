@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from pipeline.diffusion.conditions import Conditions, concatenate
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.sampling import Progress, Sampler, sample_latents
 from pipeline.diffusion.store import Store
 
 
-def embed(model: DiffusionModel, texts: Sequence[str], store: Store) -> Tensor:
-    """Hidden states of prompts, from the store where it has them: (N, L, D)."""
-    known: dict[str, Tensor] = {}
+def embed(model: DiffusionModel, texts: Sequence[str], store: Store) -> Conditions:
+    """What the text encoders make of prompts, from the store where it has them: N rows."""
+    known: dict[str, Conditions] = {}
     for text in dict.fromkeys(texts):
         found = store.get(_text_key(model, text))
         if found is not None:
-            known[text] = found["states"]
+            known[text] = _row(found)
     missing = [text for text in dict.fromkeys(texts) if text not in known]
     for start in range(0, len(missing), _TEXT_BATCH):
         chunk = missing[start : start + _TEXT_BATCH]
         filled = [*chunk, *[""] * (_TEXT_BATCH - len(chunk))]
-        for text, states in zip(chunk, model.encode_prompts(filled), strict=False):
-            known[text] = store.put(_text_key(model, text), {"states": states.cpu()})["states"]
-    return torch.stack([known[text] for text in texts])
+        encoded = model.encode_prompts(filled).tensors
+        for place, text in enumerate(chunk):
+            own = {name: tensor[place].cpu() for name, tensor in encoded.items()}
+            known[text] = _row(store.put(_text_key(model, text), own))
+    return concatenate([known[text] for text in texts])
 
 
 def synthesize(
@@ -52,9 +55,9 @@ def synthesize(
     empty = embed(model, [""], store)
     for start in range(0, len(missing), sampler.batch):
         chunk = missing[start : start + sampler.batch]
-        states = embed(model, [texts[place] for place in chunk], store)
+        conditions = embed(model, [texts[place] for place in chunk], store)
         latents = sample_latents(
-            model, states, [seeds[place] for place in chunk], sampler, empty=empty
+            model, conditions, [seeds[place] for place in chunk], sampler, empty=empty
         )
         for place, latent in zip(chunk, latents, strict=True):
             found[place] = store.put(keys[place], {"latent": latent})
@@ -64,6 +67,10 @@ def synthesize(
 
 
 _TEXT_BATCH = 32
+
+
+def _row(tensors: Mapping[str, Tensor]) -> Conditions:
+    return Conditions({name: tensor[None] for name, tensor in tensors.items()})
 
 
 def _text_key(model: DiffusionModel, text: str) -> dict[str, str]:

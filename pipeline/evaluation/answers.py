@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from pipeline.diffusion.conditions import Conditions, concatenate
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.sampling import Progress, decode, sample_latents
 from pipeline.diffusion.store import Store
@@ -49,18 +50,20 @@ class Answers:
 def draw(model: DiffusionModel, questions: Questions, progress: Progress) -> Tensor:
     """Levels of a model's pictures; nothing is stored, as nobody will ask for them again."""
     texts = list(dict.fromkeys(["", *questions.texts]))
-    states: dict[str, Tensor] = {}
+    encoded: list[Conditions] = []
     for start in range(0, len(texts), _TEXT_BATCH):
         chunk = texts[start : start + _TEXT_BATCH]
         # Filled up, as the base's are: matrix products round differently for other shapes.
         filled = [*chunk, *[""] * (_TEXT_BATCH - len(chunk))]
-        states.update(zip(chunk, model.encode_prompts(filled).cpu(), strict=False))
+        encoded.append(model.encode_prompts(filled)[: len(chunk)].to("cpu"))
+    conditions = concatenate(encoded)
+    rows = {text: row for row, text in enumerate(texts)}
     latents = sample_latents(
         model,
-        torch.stack([states[text] for text in questions.texts]),
+        conditions[[rows[text] for text in questions.texts]],
         questions.seeds,
         questions.sampler,
-        empty=states[""][None],
+        empty=conditions[rows[""] : rows[""] + 1],
         progress=progress,
     )
     return _levels(decode(model, latents))

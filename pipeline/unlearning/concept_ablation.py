@@ -20,11 +20,11 @@ def model_based_loss(model: DiffusionModel, predictors: Predictors, batch: Batch
 
     x_t is a noised picture of the anchor.
     """
-    assert batch.anchor_states is not None  # noqa: S101  (forget pools always have anchors)
+    assert batch.anchor_conditions is not None  # noqa: S101  (forget pools always have anchors)
     noisy = _noisy_anchor(model, batch)
     with torch.no_grad():
-        target = predictors.student(noisy, batch.timesteps, batch.anchor_states)
-    return squared_distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+        target = predictors.student(noisy, batch.times, batch.anchor_conditions)
+    return squared_distance(predictors.student(noisy, batch.times, batch.conditions), target)
 
 
 def noise_based_loss(model: DiffusionModel, predictors: Predictors, batch: Batch) -> Tensor:
@@ -34,10 +34,10 @@ def noise_based_loss(model: DiffusionModel, predictors: Predictors, batch: Batch
     """
     assert batch.anchor_latents is not None  # noqa: S101  (training sets for this loss hold them)
     noisy = _noisy_anchor(model, batch)
-    target = model.target(batch.anchor_latents, batch.noise, batch.timesteps)
-    return squared_distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+    target = model.noise.target(batch.anchor_latents, batch.noise, batch.times)
+    return squared_distance(predictors.student(noisy, batch.times, batch.conditions), target)
 
 
 def _noisy_anchor(model: DiffusionModel, batch: Batch) -> Tensor:
     assert batch.anchor_latents is not None  # noqa: S101
-    return model.add_noise(batch.anchor_latents, batch.noise, batch.timesteps)
+    return model.noise.add_noise(batch.anchor_latents, batch.noise, batch.times)

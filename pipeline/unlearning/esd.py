@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from pipeline.diffusion.model import DiffusionModel
@@ -29,37 +28,36 @@ def esd_loss(
 
         base(x_t, empty) - g (base(x_t, concept) - base(x_t, empty)).
     """
-    assert batch.empty_states is not None  # noqa: S101  (training sets hold it)
+    assert batch.empty_conditions is not None  # noqa: S101  (training sets hold it)
     with torch.no_grad():
-        noisy, timesteps = partly_denoised(model, predictors.student, batch)
-        target = predictors.base(noisy, timesteps, batch.empty_states)
-        concept = predictors.base(noisy, timesteps, batch.states)
+        noisy, times = partly_denoised(model, predictors.student, batch)
+        target = predictors.base(noisy, times, batch.empty_conditions)
+        concept = predictors.base(noisy, times, batch.conditions)
         target = target - negative_guidance * (concept - target)
-    return squared_distance(predictors.student(noisy, timesteps, batch.states), target)
+    return squared_distance(predictors.student(noisy, times, batch.conditions), target)
 
 
 @torch.no_grad()
 def partly_denoised(model: DiffusionModel, student: Predict, batch: Batch) -> tuple[Tensor, Tensor]:
-    """What the student makes of a batch's noise, down to each sample's timestep.
+    """What the student makes of a batch's noise, down to each sample's time.
 
     Returns:
-        Latents (B, C, H, W), and the timesteps (B,) they have been brought to: the lowest ones of
+        Latents (B, C, H, W), and the times (B,) they have been brought to: the lowest ones of
         the sampler's schedule that are not below the batch's.
     """
-    assert batch.empty_states is not None  # noqa: S101
-    scheduler = DDIMScheduler.from_config(model.noise_scheduler.config)
-    scheduler.set_timesteps(_STEPS)
-    schedule = scheduler.timesteps.to(batch.timesteps.device)
-    stops = (schedule[None] >= batch.timesteps[:, None]).sum(1).clamp(min=1) - 1
+    assert batch.empty_conditions is not None  # noqa: S101
+    scheduler = model.noise.sampler(_STEPS)
+    schedule = scheduler.timesteps.to(batch.times.device)
+    stops = (schedule[None] >= batch.times[:, None]).sum(1).clamp(min=1) - 1
     latents = batch.noise.clone()
-    for number, timestep in enumerate(schedule):
+    for number, time in enumerate(schedule):
         rows = (stops > number).nonzero().flatten()
         if len(rows) == 0:
             break
-        times = timestep.expand(len(rows))
-        noisy = latents[rows].contiguous(memory_format=torch.channels_last)
-        empty = student(noisy, times, batch.empty_states[rows])
-        concept = student(noisy, times, batch.states[rows])
+        times = time.expand(len(rows))
+        noisy = latents[rows]
+        empty = student(noisy, times, batch.empty_conditions[rows])
+        concept = student(noisy, times, batch.conditions[rows])
         guided = empty + _GUIDANCE * (concept - empty)
-        latents[rows] = scheduler.step(guided, timestep, latents[rows]).prev_sample
-    return latents.contiguous(memory_format=torch.channels_last), schedule[stops]
+        latents[rows] = scheduler.step(guided, time, latents[rows]).prev_sample
+    return latents, schedule[stops]

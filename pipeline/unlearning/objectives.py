@@ -52,17 +52,17 @@ def retain_loss(
 
 def denoising_loss(model: DiffusionModel, student: Predict, batch: Batch) -> Tensor:
     """|prediction - target|^2, averaged over a sample's elements: (B,)."""
-    noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
-    target = model.target(batch.latents, batch.noise, batch.timesteps)
-    return squared_distance(student(noisy, batch.timesteps, batch.states), target)
+    noisy = model.noise.add_noise(batch.latents, batch.noise, batch.times)
+    target = model.noise.target(batch.latents, batch.noise, batch.times)
+    return squared_distance(student(noisy, batch.times, batch.conditions), target)
 
 
 def distillation_loss(model: DiffusionModel, predictors: Predictors, batch: Batch) -> Tensor:
     """|prediction - the base's prediction of the same prompt|^2: (B,)."""
-    noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
+    noisy = model.noise.add_noise(batch.latents, batch.noise, batch.times)
     with torch.no_grad():
-        target = predictors.base(noisy, batch.timesteps, batch.states)
-    return squared_distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+        target = predictors.base(noisy, batch.times, batch.conditions)
+    return squared_distance(predictors.student(noisy, batch.times, batch.conditions), target)
 
 
 def anchor_loss(
@@ -74,11 +74,11 @@ def anchor_loss(
     g the target is base(anchor) - g (base(concept) - base(anchor)), as in ESD (Gandikota et al.
     2023, arXiv 2303.07345) with the anchor for its empty prompt.
     """
-    assert batch.anchor_states is not None  # noqa: S101  (forget pools always have anchors)
-    noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
+    assert batch.anchor_conditions is not None  # noqa: S101  (forget pools always have anchors)
+    noisy = model.noise.add_noise(batch.latents, batch.noise, batch.times)
     with torch.no_grad():
-        target = predictors.base(noisy, batch.timesteps, batch.anchor_states)
+        target = predictors.base(noisy, batch.times, batch.anchor_conditions)
         if negative_guidance > 0:
-            concept = predictors.base(noisy, batch.timesteps, batch.states)
+            concept = predictors.base(noisy, batch.times, batch.conditions)
             target = target - negative_guidance * (concept - target)
-    return squared_distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+    return squared_distance(predictors.student(noisy, batch.times, batch.conditions), target)

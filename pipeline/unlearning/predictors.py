@@ -1,6 +1,6 @@
 """The two networks that objectives compare, and how they measure a difference.
 
-Legend: B samples, C H W latents, L tokens, D width of a token's state.
+Legend: B samples, C H W latents.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(noisy latents, timesteps, states) -> prediction (B, C, H, W)."""
+from pipeline.diffusion.conditions import Conditions
+
+Predict = Callable[[Tensor, Tensor, Conditions], Tensor]
+"""(noisy latents, times, conditions) -> prediction (B, C, H, W)."""
 
 
 @dataclass(frozen=True)
 class Predictors:
-    """The U-Net that learns to forget, and the frozen base it started from."""
+    """The denoiser that learns to forget, and the frozen base it started from."""
 
     student: Predict
     base: Predict

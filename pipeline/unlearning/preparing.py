@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.config import Experiment, LossesConfig, UpdateConfig
-from pipeline.diffusion.model import DiffusionModel, predict
+from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
 from pipeline.unlearning.predictors import Predictors
 from pipeline.unlearning.probe import Probe
@@ -38,18 +38,18 @@ def make_stepper(
         model: the base, the frozen teacher.
         experiment: says how to step.
         data: what the mask and the probe draw from.
-        trained: the U-Net that is trained, and those of its parameters that move, by name; as the
-            base has them, so that a resumed training finds the same mask.
+        trained: the denoiser that is trained, and those of its parameters that move, by name; as
+            the base has them, so that a resumed training finds the same mask.
         workers: this worker and how many train together.
     """
-    unet, parameters = trained
+    denoiser, parameters = trained
     update = experiment.update
     precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
     stepper = Stepper(
         model,
         Predictors(
-            student=partial(predict, workers.wrap(unet), precision=precision),
-            base=partial(predict, model.unet, precision=precision),
+            student=partial(model.predict, workers.wrap(denoiser), precision=precision),
+            base=partial(model.predict, model.denoiser, precision=precision),
         ),
         list(parameters.values()),
         make_optimizer(parameters, update),
@@ -92,8 +92,7 @@ def step_batches(
     model: DiffusionModel, experiment: Experiment, data: TrainingSet, step: int
 ) -> tuple[Batch, Batch]:
     """The joint forget and retain batch of a step."""
-    timesteps = model.noise_scheduler.config.num_train_timesteps
-    return draw_batches(data, experiment.update, experiment.seed, step, timesteps)
+    return draw_batches(data, experiment.update, experiment.seed, step, model.noise)
 
 
 def _mask(stepper: Stepper, experiment: Experiment, data: TrainingSet, share: float) -> Mask:

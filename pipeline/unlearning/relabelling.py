@@ -20,8 +20,8 @@ def relabelling_loss(model: DiffusionModel, predictors: Predictors, batch: Batch
     x_t is a noised picture of the concept, the other prompt the anchor's. The paper adds the
     denoising loss on retained pictures, here the retain loss `denoise`.
     """
-    assert batch.anchor_states is not None  # noqa: S101  (forget pools always have anchors)
-    noisy = model.add_noise(batch.latents, batch.noise, batch.timesteps)
+    assert batch.anchor_conditions is not None  # noqa: S101  (forget pools always have anchors)
+    noisy = model.noise.add_noise(batch.latents, batch.noise, batch.times)
     with torch.no_grad():
-        target = predictors.student(noisy, batch.timesteps, batch.anchor_states)
-    return squared_distance(predictors.student(noisy, batch.timesteps, batch.states), target)
+        target = predictors.student(noisy, batch.times, batch.anchor_conditions)
+    return squared_distance(predictors.student(noisy, batch.times, batch.conditions), target)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from pipeline.config import Experiment
+from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.parameters import trainable
 from pipeline.diffusion.weights import save_weights
@@ -35,7 +36,7 @@ def train(
     workers: Workers = ALONE,
     start: DiffusionModel | None = None,
 ) -> Path:
-    """Unlearn on a copy of a U-Net, going on from the folder's newest checkpoint.
+    """Unlearn on a copy of a denoiser, going on from the folder's newest checkpoint.
 
     On the CPU a run that was killed and started again ends with the same bits as an uninterrupted
     one; a GPU's kernels may add in another order.
@@ -47,7 +48,7 @@ def train(
         folder: gets `telemetry.jsonl`, `checkpoints/` and at the end `weights.safetensors`.
         report: told about every watched step, by the leading worker only.
         workers: this worker and how many train together.
-        start: the base after an edit, whose U-Net the training begins with; the base's own if None.
+        start: the base after an edit, whose denoiser the training begins with; if None, the base.
 
     Returns:
         Path of the weights that differ from the base's.
@@ -57,11 +58,11 @@ def train(
     """
     weights, checkpoints = folder / WEIGHTS, folder / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
-    unet = copy.deepcopy((start or model).unet)
-    parameters = trainable(unet, experiment.model.train)
-    stepper = make_stepper(model, experiment, data, (unet, parameters), workers)
+    denoiser = copy.deepcopy((start or model).denoiser)
+    parameters = trainable(denoiser, model.family, experiment.model, experiment.seed)
+    stepper = make_stepper(model, experiment, data, (denoiser, parameters), workers)
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
-    edited = {} if start is None else _changed(unet, model.unet)
+    edited = {} if start is None else _changed(denoiser, model.denoiser)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
     done = restore_checkpoint(checkpoints, parameters, stepper.optimizer, story)
     save = partial(save_checkpoint, checkpoints)
@@ -83,14 +84,30 @@ def train(
             report(record)
     if workers.leads:
         changed = {**edited, **parameters}
-        save_weights(changed, weights, model.dtype, {**asdict(story), "steps": str(done)})
+        _save(model, experiment, changed, weights, {**asdict(story), "steps": str(done)})
     workers.wait()
     return weights
 
 
-def _changed(unet: nn.Module, base: nn.Module) -> dict[str, nn.Parameter]:
+def _save(
+    model: DiffusionModel,
+    experiment: Experiment,
+    changed: dict[str, nn.Parameter],
+    path: Path,
+    story: dict[str, str],
+) -> None:
+    lora = experiment.model.lora
+    if lora is None:
+        save_weights(changed, path, model.dtype, story)
+    else:
+        # Small beside the base, and small in value: half precision would save nothing and lose.
+        factors = portable(changed, lora, model.family.denoiser)
+        save_weights(factors, path, torch.float32, story)
+
+
+def _changed(denoiser: nn.Module, base: nn.Module) -> dict[str, nn.Parameter]:
     own = dict(base.named_parameters())
-    return {n: p for n, p in unet.named_parameters() if not torch.equal(p, own[n])}
+    return {n: p for n, p in denoiser.named_parameters() if not torch.equal(p, own[n])}
 
 
 def _config_hash(experiment: Experiment) -> str:

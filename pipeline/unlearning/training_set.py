@@ -1,10 +1,13 @@
-"""From prompts to pools: the base's own pictures of a prompt set, and the states of its prompts."""
+"""From prompts to pools: the base's own pictures of a prompt set, and what its prompts tell it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
+
+import torch
+from torch import Tensor
 
 from pipeline.config import Experiment
 from pipeline.diffusion.model import DiffusionModel
@@ -51,18 +54,24 @@ def prepare_training_set(
     texts = [prompt.text for prompt in everything]
     # All pools are made in one go: the last batch of each would otherwise run half empty.
     latents = synthesize(model, texts, seeds, sampler, store, progress)
-    states = embed(model, texts, store)
+    conditions = embed(model, texts, store)
     pools = []
     start = 0
     for part in parts:
         rows = slice(start, start + len(part))
-        pools.append(Pool(latents[rows], states[rows]))
+        pools.append(Pool(latents[rows], conditions[rows], of_prompt=_numbered(texts[rows])))
         start += len(part)
     anchors = embed(model, [_anchor(prompt) for prompt in prompt_set.forget_train], store)
-    forget = Pool(pools[0].latents, pools[0].states, anchors)
+    forget = Pool(pools[0].latents, pools[0].conditions, anchors)
     retain = dict(zip(sources, pools[1:], strict=True))
     identity = _identity(model, everything, seeds, sampler, mix)
     return TrainingSet(forget, retain, mix, identity, embed(model, [""], store))
+
+
+def _numbered(texts: Sequence[str]) -> Tensor:
+    """The same number for the same text, (N,) int64."""
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    return torch.tensor([numbers[text] for text in texts], dtype=torch.int64)
 
 
 def _limited(prompt_set: PromptSet, source: str, most: int | None) -> tuple[Prompt, ...]:

@@ -6,21 +6,18 @@ Legend: P prompts, L tokens, D width of a token's state, O rows of a projection.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import torch
 from torch import Tensor
 
 from pipeline.config import ClosedFormConfig
+from pipeline.diffusion.conditions import STATES
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.store import Store
 from pipeline.diffusion.synthesis import embed
 from pipeline.diffusion.weights import save_weights
 from pipeline.prompts import PromptSet
 from pipeline.unlearning.trainer import WEIGHTS
-
-_PROJECTIONS: Final = (".attn2.to_k.weight", ".attn2.to_v.weight")
-"""How diffusers' U-Nets name what turns a prompt into keys and values."""
 
 
 def edit(
@@ -37,14 +34,23 @@ def edit(
 
     Returns:
         Path of the changed weights.
+
+    Raises:
+        ValueError: the model's family has no keys and values of the prompt's own states.
     """
+    if not model.family.prompt_projections:
+        raise ValueError(
+            "closed_form: expected a model whose cross-attention reads a prompt's states, got "
+            f"{type(model.pipeline).__name__}; train instead: remove closed_form"
+        )
     concepts = embed(model, [prompt.text for prompt in prompt_set.forget_train], store)
     anchors = embed(model, [prompt.anchor or "" for prompt in prompt_set.forget_train], store)
     kept = embed(model, _preserved(prompt_set), store)
+    c, a, k = (part.tensors[STATES] for part in (concepts, anchors, kept))
     edited = {
-        name: edited_projection(weight.detach(), concepts, anchors, kept, settings)
-        for name, weight in model.unet.named_parameters()
-        if name.endswith(_PROJECTIONS)
+        name: edited_projection(weight.detach(), c, a, k, settings)
+        for name, weight in model.denoiser.named_parameters()
+        if name.endswith(model.family.prompt_projections)
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WEIGHTS

@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import ONLY_WITH, ConfigError, Experiment, SearchSpace, parse_space
-from pipeline.config.experiment import LossesConfig, ModelConfig, RetainMix, UpdateConfig
+from pipeline.config import (
+    ONLY_WITH,
+    ConfigError,
+    Experiment,
+    LossesConfig,
+    ModelConfig,
+    RetainMix,
+    SearchSpace,
+    UpdateConfig,
+    parse_space,
+)
 
 CONCEPT = {"kind": "object", "forget": ["sneaker"]}
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from pipeline.config import embedded
+from pipeline.config import ModelConfig, embedded
 from pipeline.diffusion import DiffusionModel, Sampler, Store, load_model
+from pipeline.diffusion.conditions import STATES
 from pipeline.diffusion.parameters import trainable
 from pipeline.diffusion.sampling import decode, sample_latents
 from pipeline.diffusion.synthesis import embed, synthesize
@@ -67,33 +68,33 @@ def test_embedding_a_prompt_alone_or_among_others_is_the_same(
 ) -> None:
     together = embed(base, TEXTS, Store(tmp_path / "one"))
     alone = embed(base, TEXTS[2:], Store(tmp_path / "two"))
-    assert torch.equal(together[2:], alone)
+    assert torch.equal(together.tensors[STATES][2:], alone.tensors[STATES])
 
 
 def test_changed_weights_come_back_around_an_untouched_base(
     base: DiffusionModel, tmp_path: Path
 ) -> None:
-    changed = trainable(copy.deepcopy(base.unet), "cross_attention")
+    changed = trainable(copy.deepcopy(base.denoiser), base.family, ModelConfig())
     with torch.no_grad():
         for parameter in changed.values():
             parameter.add_(0.25)
     path = tmp_path / "weights.safetensors"
     save_weights(changed, path, base.dtype, {"base": base.fingerprint})
     model = apply_weights(base, path)
-    own, original = dict(model.unet.named_parameters()), dict(base.unet.named_parameters())
+    own, original = dict(model.denoiser.named_parameters()), dict(base.denoiser.named_parameters())
     for name, parameter in own.items():
         expected = changed[name].to(base.dtype).float() if name in changed else original[name]
         assert torch.equal(parameter, expected)
     assert model.fingerprint != base.fingerprint
     save_pipeline(model, tmp_path / "whole")
     reloaded = load_model(tmp_path / "whole")
-    for name, parameter in reloaded.unet.named_parameters():
+    for name, parameter in reloaded.denoiser.named_parameters():
         assert torch.equal(parameter, own[name])
 
 
 def test_weights_of_another_base_are_refused(base: DiffusionModel, tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
-    parameters = trainable(copy.deepcopy(base.unet), "cross_attention")
+    parameters = trainable(copy.deepcopy(base.denoiser), base.family, ModelConfig())
     save_weights(parameters, path, base.dtype, {"base": "0" * 64})
     with pytest.raises(ValueError, match="made from the base 000000000000"):
         apply_weights(base, path)

@@ -38,12 +38,12 @@ def base() -> DiffusionModel:
 @pytest.fixture(scope="module")
 def deaf(base: DiffusionModel) -> DiffusionModel:
     """The base with its ears cut off: what prompts say no longer reaches the pictures."""
-    unet = copy.deepcopy(base.unet)
+    unet = copy.deepcopy(base.denoiser)
     with torch.no_grad():
         for name, parameter in unet.named_parameters():
             if ".attn2.to_v." in name:
                 parameter.zero_()
-    return base.with_unet(unet, "deaf")
+    return base.with_denoiser(unet, "deaf")
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +95,13 @@ def test_a_model_that_hears_nothing_forgets_and_loses_all(evaluation: Evaluation
 def test_a_little_noise_moves_pictures_and_hardly_their_distribution(
     base: DiffusionModel, prompt_set: PromptSet, store: Store, evaluation: Evaluation
 ) -> None:
-    unet = copy.deepcopy(base.unet)
+    unet = copy.deepcopy(base.denoiser)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in unet.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.add_(0.05 * parameter.std(correction=0) * noise)
-    noisy = judged(base.with_unet(unet, "noisy"), prompt_set, store, base).report
+    noisy = judged(base.with_denoiser(unet, "noisy"), prompt_set, store, base).report
     for name in ("image_distance", "image_distance_forget"):
         assert 0 < noisy.metrics[name] < evaluation.report.metrics[name] / 10
     assert abs(noisy.metrics["kid"]) < evaluation.report.metrics["kid"] / 10
@@ -111,7 +111,7 @@ def test_a_little_noise_moves_pictures_and_hardly_their_distribution(
 def test_an_unchanged_model_is_its_base(
     base: DiffusionModel, prompt_set: PromptSet, store: Store
 ) -> None:
-    twin = base.with_unet(copy.deepcopy(base.unet), "twin")
+    twin = base.with_denoiser(copy.deepcopy(base.denoiser), "twin")
     for model in (base, twin):
         evaluation = judged(model, prompt_set, store, base)
         assert evaluation.report.metrics == evaluation.report.base_metrics
@@ -180,10 +180,10 @@ def test_the_bases_part_is_done_once(
     evaluation: Evaluation,
 ) -> None:
     # A base that can only draw NaN: everything of it must come from the store.
-    broken = copy.deepcopy(base.unet)
+    broken = copy.deepcopy(base.pipeline.unet)
     with torch.no_grad():
         broken.conv_out.weight.fill_(torch.nan)
-    again = judged(deaf, prompt_set, store, base.with_unet(broken, base.fingerprint))
+    again = judged(deaf, prompt_set, store, base.with_denoiser(broken, base.fingerprint))
     assert torch.equal(again.base_images, evaluation.base_images)
     assert torch.equal(again.images, evaluation.images)
     assert again.report.model_copy(update={"seconds": {}}) == evaluation.report.model_copy(

@@ -14,6 +14,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from pipeline.config import ModelConfig
 from pipeline.diffusion.load import load_model
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.parameters import trainable
@@ -65,7 +66,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Ite
         generator = torch.Generator().manual_seed(number)
         changed = {
             name: value + noise * value.std() * torch.randn(value.shape, generator=generator)
-            for name, value in trainable(base.unet, "cross_attention").items()
+            for name, value in trainable(base.denoiser, base.family, ModelConfig()).items()
         }
         path = sweep.trial(number) / "weights.safetensors"
         save_weights(changed, path, base.dtype, {"base": base.fingerprint})

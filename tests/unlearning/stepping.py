@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import Experiment
+from pipeline.config import Experiment, ModelConfig
 from pipeline.diffusion import DiffusionModel
 from pipeline.diffusion.parameters import trainable
 from pipeline.unlearning.batches import TrainingSet
@@ -42,8 +42,8 @@ class Steps:
 
 
 def copy_of(base: DiffusionModel) -> Trained:
-    unet = copy.deepcopy(base.unet)
-    return unet, trainable(unet, "cross_attention")
+    unet = copy.deepcopy(base.denoiser)
+    return unet, trainable(unet, base.family, ModelConfig())
 
 
 def stepping(

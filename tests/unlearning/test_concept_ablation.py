@@ -17,7 +17,13 @@ from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.unlearning import prepare_training_set
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
 from pipeline.unlearning.concept_ablation import model_based_loss, noise_based_loss
-from tests.unlearning.rivals import gradients, predictors, student_of, whole_batch
+from tests.unlearning.rivals import (
+    gradients,
+    predictors,
+    states,
+    student_of,
+    whole_batch,
+)
 from tests.unlearning.short_runs import experiment
 
 LOSSES = ("concept_ablation", "concept_ablation_noise")
@@ -36,8 +42,8 @@ def student(base: DiffusionModel) -> UNet2DConditionModel:
 def noised_anchor(base: DiffusionModel, batch: Batch) -> Tensor:
     """By diffusers' own scheduler."""
     assert batch.anchor_latents is not None
-    noisy: Tensor = base.noise_scheduler.add_noise(
-        batch.anchor_latents, batch.noise, batch.timesteps
+    noisy: Tensor = base.pipeline.scheduler.add_noise(
+        batch.anchor_latents, batch.noise, batch.times
     )
     return noisy
 
@@ -47,15 +53,15 @@ def test_model_based_is_the_distance_to_the_students_own_anchor(
 ) -> None:
     found = model_based_loss(base, predictors(student, base), batch)
     noisy = noised_anchor(base, batch)
-    concept = student(noisy, batch.timesteps, batch.states).sample
-    anchor = student(noisy, batch.timesteps, batch.anchor_states).sample
+    concept = student(noisy, batch.times, states(batch.conditions)).sample
+    anchor = student(noisy, batch.times, states(batch.anchor_conditions)).sample
     expected = (concept - anchor.detach()).square().mean((1, 2, 3))
     torch.testing.assert_close(found, expected)
     found_gradient = gradients(found, student)
     torch.testing.assert_close(found_gradient, gradients(expected, student))
     # The control: a target that learns too would give another gradient.
-    concept = student(noisy, batch.timesteps, batch.states).sample
-    anchor = student(noisy, batch.timesteps, batch.anchor_states).sample
+    concept = student(noisy, batch.times, states(batch.conditions)).sample
+    anchor = student(noisy, batch.times, states(batch.anchor_conditions)).sample
     both_learn = gradients((concept - anchor).square().mean((1, 2, 3)), student)
     assert float((found_gradient - both_learn).norm() / both_learn.norm()) > 0.1
 
@@ -63,8 +69,8 @@ def test_model_based_is_the_distance_to_the_students_own_anchor(
 def test_model_based_is_nothing_for_a_student_that_sees_no_difference(
     base: DiffusionModel, batch: Batch, student: UNet2DConditionModel
 ) -> None:
-    assert batch.anchor_states is not None
-    ablated = replace(batch, states=batch.anchor_states)
+    assert batch.anchor_conditions is not None
+    ablated = replace(batch, conditions=batch.anchor_conditions)
     losses = model_based_loss(base, predictors(student, base), ablated)
     assert torch.equal(losses, torch.zeros(len(batch)))
     assert not gradients(losses, student).any()
@@ -75,9 +81,9 @@ def test_noise_based_is_the_denoising_loss_of_the_anchor_named_as_the_concept(
 ) -> None:
     found = noise_based_loss(base, predictors(student, base), batch)
     noisy = noised_anchor(base, batch)
-    assert base.noise_scheduler.config.prediction_type == "v_prediction"
-    target = base.noise_scheduler.get_velocity(batch.anchor_latents, batch.noise, batch.timesteps)
-    concept = student(noisy, batch.timesteps, batch.states).sample
+    assert base.pipeline.scheduler.config.prediction_type == "v_prediction"
+    target = base.pipeline.scheduler.get_velocity(batch.anchor_latents, batch.noise, batch.times)
+    concept = student(noisy, batch.times, states(batch.conditions)).sample
     expected = (concept - target).square().mean((1, 2, 3))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
@@ -109,7 +115,7 @@ def test_other_losses_need_no_picture_of_the_anchor(
     )
     assert set(data.retain) == {"generic"}
     assert made[-1] == (8, 8)
-    forget_batch, _ = draw_batches(data, chosen.update, 0, 1, 1000)
+    forget_batch, _ = draw_batches(data, chosen.update, 0, 1, base.noise)
     assert forget_batch.anchor_latents is None
 
 
@@ -128,9 +134,9 @@ def test_pictures_of_the_anchors_are_those_of_the_forget_prompts_one_by_one(
     assert torch.equal(
         data.retain["anchor"].latents, synthesize(base, texts, seeds, sampler, store)
     )
-    assert torch.equal(data.retain["anchor"].states, embed(base, texts, store))
+    assert torch.equal(states(data.retain["anchor"].conditions), states(embed(base, texts, store)))
     for step in range(1, 4):
-        batch, retain = draw_batches(data, chosen.update, 0, step, 1000)
+        batch, retain = draw_batches(data, chosen.update, 0, step, base.noise)
         assert batch.anchor_latents is not None
         for latent, anchor in zip(batch.latents, batch.anchor_latents, strict=True):
             (row,) = (data.forget.latents == latent).flatten(1).all(1).nonzero().flatten().tolist()
@@ -146,9 +152,9 @@ def test_the_anchors_can_be_retained(base: DiffusionModel, tmp_path: Path) -> No
     chosen = settings("concept_ablation", {"anchor": 1.0})
     _, data = prepare(base, chosen, Store(tmp_path))
     assert set(data.retain) == {"anchor"}
-    assert data.forget.anchor_states is not None
-    assert torch.equal(data.retain["anchor"].states, data.forget.anchor_states)
-    _, retain = draw_batches(data, chosen.update, 0, 1, 1000)
-    for latent, states in zip(retain.latents, retain.states, strict=True):
+    anchors = states(data.forget.anchor_conditions)
+    assert torch.equal(states(data.retain["anchor"].conditions), anchors)
+    _, retain = draw_batches(data, chosen.update, 0, 1, base.noise)
+    for latent, own in zip(retain.latents, states(retain.conditions), strict=True):
         (row,) = (data.retain["anchor"].latents == latent).flatten(1).all(1).nonzero().flatten()
-        assert torch.equal(states, data.forget.anchor_states[row])
+        assert torch.equal(own, anchors[row])

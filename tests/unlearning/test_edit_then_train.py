@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.config import dump_experiment, parse_space
+from pipeline.config import ConfigError, dump_experiment, parse_space
 from pipeline.diffusion import DiffusionModel, Store
 from pipeline.diffusion.weights import apply_weights
 from pipeline.prompts import build_prompt_set
@@ -69,7 +69,7 @@ def test_it_begins_where_the_edit_ends(base: DiffusionModel, store: Store, tmp_p
     found = load_file(trained)
     # Keys and values moved by three tiny steps, which is far less than the edit moved them.
     for name, value in edited.items():
-        own = base.unet.get_parameter(name)
+        own = base.denoiser.get_parameter(name)
         steps = float((found[name].float() - value.float()).norm())
         assert steps < 0.2 * float((value.float() - own).norm())
     moved = [name for name in edited if not torch.equal(found[name], edited[name])]
@@ -99,7 +99,7 @@ def test_what_the_training_does_not_touch_stays_edited(
     expected, found = load_file(path), load_file(weights)
     assert expected.keys() < found.keys()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
-    whole = dict(apply_weights(base, weights).unet.named_parameters())
+    whole = dict(apply_weights(base, weights).denoiser.named_parameters())
     assert all(torch.equal(whole[name], value.float()) for name, value in expected.items())
 
 
@@ -113,3 +113,14 @@ def test_a_resumed_training_begins_at_the_edit_too(store: Store, tmp_path: Path)
         (again / name).unlink()
     assert run_trial(again, store, time.time()).reason is None
     assert (again / "weights.safetensors").read_bytes() == whole.read_bytes()
+
+
+def test_adapters_cannot_begin_at_an_edit() -> None:
+    settings = {
+        "name": "edit",
+        "concept": {"kind": "object", "forget": ["sneaker"]},
+        "closed_form": {"then_train": True},
+        "model": {"lora": {"rank": 4}},
+    }
+    with pytest.raises(ConfigError, match=r"model\.lora: expected nothing, as closed_form edits"):
+        parse_space(settings)

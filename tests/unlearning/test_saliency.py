@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from pipeline.config import ModelConfig
 from pipeline.diffusion import DiffusionModel
-from pipeline.diffusion.model import predict
 from pipeline.diffusion.parameters import trainable
 from pipeline.unlearning import train
 from pipeline.unlearning.batches import TrainingSet, draw_batches
@@ -65,12 +65,12 @@ def test_the_whole_share_masks_nothing_and_the_least_one_keeps_the_largest() -> 
 
 def salience(base: DiffusionModel, data: TrainingSet) -> Tensor:
     """Magnitudes of the ascent's gradient over eight batches that no training draws."""
-    unet = copy.deepcopy(base.unet)
-    parameters = list(trainable(unet, "cross_attention").values())
+    unet = copy.deepcopy(base.denoiser)
+    parameters = list(trainable(unet, base.family, ModelConfig()).values())
     total = [torch.zeros_like(parameter) for parameter in parameters]
     for step in range(-8, 0):
-        batch, _ = draw_batches(data, experiment().update, 0, step, 1000)
-        loss = denoising_loss(base, partial(predict, unet), batch).mean()
+        batch, _ = draw_batches(data, experiment().update, 0, step, base.noise)
+        loss = denoising_loss(base, partial(base.predict, unet), batch).mean()
         for whole, part in zip(total, torch.autograd.grad(loss, parameters), strict=True):
             whole.add_(part)
     return torch.cat([tensor.flatten() for tensor in total]).abs()
@@ -79,8 +79,8 @@ def salience(base: DiffusionModel, data: TrainingSet) -> Tensor:
 def moved(base: DiffusionModel, folder: Path) -> Tensor:
     """Which of the trainable elements differ from the base's at a training's end."""
     state = load_file(max((folder / "checkpoints").glob("step-*")) / "state.safetensors")
-    names = trainable(copy.deepcopy(base.unet), "cross_attention")
-    own = base.unet.state_dict()
+    names = trainable(copy.deepcopy(base.denoiser), base.family, ModelConfig())
+    own = base.denoiser.state_dict()
     return torch.cat([(state[f"weights/{name}"] != own[name]).flatten() for name in names])
 
 

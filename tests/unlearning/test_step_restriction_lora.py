@@ -25,7 +25,7 @@ OPTIMIZERS = ("adamw", "sgd")
 
 def adapters_of(base: DiffusionModel) -> Trained:
     """Adapters of rank 4 on all attention, the same ones every time."""
-    unet = copy.deepcopy(base.unet).requires_grad_(requires_grad=False)
+    unet = copy.deepcopy(base.pipeline.unet).requires_grad_(requires_grad=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # peft draws from the global generator alone
         unet.add_adapter(LoraConfig(r=4, target_modules=["to_q", "to_k", "to_v", "to_out.0"]))

@@ -70,11 +70,11 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
 def test_only_cross_attention_changes_and_the_base_not_at_all(
     base: DiffusionModel, data: TrainingSet, tmp_path: Path
 ) -> None:
-    before = {name: value.clone() for name, value in base.unet.state_dict().items()}
+    before = {name: value.clone() for name, value in base.denoiser.state_dict().items()}
     weights = load_file(train(base, experiment(), data, folder_of(tmp_path, "run")))
     assert all(".attn2." in name for name in weights)
     assert any(not torch.equal(value.float(), before[name]) for name, value in weights.items())
-    for name, value in base.unet.state_dict().items():
+    for name, value in base.denoiser.state_dict().items():
         assert torch.equal(value, before[name])
 
 
@@ -107,7 +107,7 @@ def test_nan_stops_the_run_and_names_the_step(
 ) -> None:
     broken = data.retain["neighbours"].latents.clone()
     broken[:] = float("nan")
-    pool = Pool(broken, data.retain["neighbours"].states)
+    pool = Pool(broken, data.retain["neighbours"].conditions)
     poisoned = replace(data, retain={"neighbours": pool}, mix={"neighbours": 1.0})
     folder = folder_of(tmp_path, "run")
     with pytest.raises(DivergedError, match="step 1: retain loss is nan"):

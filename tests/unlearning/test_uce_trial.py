@@ -23,6 +23,7 @@ from pipeline.search.preparation import prepare
 from pipeline.search.trial import run_trial
 from pipeline.unlearning.uce import edit, edited_projection
 from pipeline.unlearning.workers import Workers
+from tests.unlearning.rivals import states
 
 
 def space(**closed_form: Any) -> SearchSpace:
@@ -53,14 +54,14 @@ def test_a_trial_edits_keys_and_values_alone(trial: Path, base: DiffusionModel) 
     weights = load_file(trial / "weights.safetensors")
     own = {
         name
-        for name, _ in base.unet.named_parameters()
+        for name, _ in base.denoiser.named_parameters()
         if ".attn2.to_k." in name or ".attn2.to_v." in name
     }
     assert weights.keys() == own
     assert len(own) > 2
     assert all(value.dtype == base.dtype for value in weights.values())
     assert all(
-        not torch.equal(value.float(), base.unet.get_parameter(name))
+        not torch.equal(value.float(), base.denoiser.get_parameter(name))
         for name, value in weights.items()
     )
 
@@ -109,8 +110,9 @@ def test_the_source_anchor_keeps_the_anchors(base: DiffusionModel, tmp_path: Pat
     name = next(iter(weights))
     concepts = embed(base, [prompt.text for prompt in prompts.forget_train], store)
     anchors = embed(base, [str(prompt.anchor) for prompt in prompts.forget_train], store)
-    own = base.unet.get_parameter(name)
-    expected = edited_projection(own, concepts, anchors, anchors, settings.closed_form)
+    own = base.denoiser.get_parameter(name)
+    wanted, onto = states(concepts), states(anchors)
+    expected = edited_projection(own, wanted, onto, onto, settings.closed_form)
     assert torch.equal(weights[name], expected.to(base.dtype))
 
 

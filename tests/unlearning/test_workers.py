@@ -64,7 +64,7 @@ def test_two_workers_equal_one_on_the_joint_batch(
     train(base, CASES[name], data, alone)
     one, two = (_state(folder) for folder in (alone, together / name))
     assert one.keys() == two.keys()
-    start = base.unet.state_dict()
+    start = base.denoiser.state_dict()
     square = apart = 0.0
     for key, value in one.items():
         if key.startswith(("optimizer/exp_avg/", "optimizer/momentum_buffer/")):

@@ -1,0 +1,138 @@
+"""What differs between kinds of diffusion models; no other code asks which kind one is.
+
+Legend: B pictures, C latent channels, H W latent sides.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor, nn
+
+from pipeline.diffusion.conditions import Conditions
+from pipeline.diffusion.noise import NoiseProcess
+
+Pipeline: TypeAlias = DiffusionPipeline
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a batch of pictures is sampled.
+
+    Attributes:
+        steps: denoising steps.
+        guidance: classifier-free guidance scale, or the number that a guidance-distilled model
+            takes for it; 1 is none.
+        generators: one a picture, for schedulers that draw noise of their own.
+    """
+
+    steps: int
+    guidance: float
+    generators: list[torch.Generator]
+
+
+class Family(ABC):
+    """An adapter: stateless, all it knows of a model is its pipeline.
+
+    Attributes:
+        pipeline: diffusers' class, which a model's `model_index.json` names.
+        denoiser: which of its parts denoises.
+        parts: those with weights, the denoiser among them.
+        optional: what a model may do without; its `model_index.json` then has null there.
+        convolutional: those that are faster with channels last in memory.
+        cross_attention: regular expression of the denoiser's parameters that read the prompt.
+        prompt_projections: how the names of those end that turn a prompt's states into keys and
+            values; none where a prompt has no states of its own.
+    """
+
+    pipeline: ClassVar[type[DiffusionPipeline]]
+    denoiser: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]]
+    optional: ClassVar[tuple[str, ...]] = ()
+    convolutional: ClassVar[tuple[str, ...]] = ("vae",)
+    cross_attention: ClassVar[str]
+    prompt_projections: ClassVar[tuple[str, ...]] = ()
+
+    def load(self, folder: Path) -> Pipeline:
+        """Read a pipeline in float32, from safetensors alone."""
+        return self.pipeline.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            **dict.fromkeys(self._left_out(folder)),
+            **self._absent_parts(),
+        )
+
+    def parts_in(self, folder: Path) -> list[str]:
+        """The parts with weights that a model's folder should hold."""
+        left_out = self._left_out(folder)
+        return [part for part in self.parts if part not in left_out]
+
+    def around(self, pipeline: Pipeline, denoiser: nn.Module) -> Pipeline:
+        """Another pipeline around a denoiser; all other parts are shared."""
+        parts = {**pipeline.components, self.denoiser: denoiser}
+        return type(pipeline)(**parts)
+
+    @abstractmethod
+    def noise(self, pipeline: Pipeline) -> NoiseProcess:
+        """How the model's latents become noise."""
+
+    @abstractmethod
+    def latent_shape(self, pipeline: Pipeline) -> tuple[int, int, int]:
+        """(C, H, W) of one picture's latent."""
+
+    @abstractmethod
+    def encode_prompts(self, pipeline: Pipeline, texts: Sequence[str]) -> Conditions:
+        """What the model's text encoders make of prompts: B rows, float32."""
+
+    @abstractmethod
+    def predict(
+        self, denoiser: nn.Module, noisy: Tensor, times: Tensor, conditions: Conditions
+    ) -> Tensor:
+        """The denoiser's prediction, (B, C, H, W).
+
+        Args:
+            denoiser: of this family, or what wraps one for several workers.
+            noisy: (B, C, H, W).
+            times: (B,), as the noise process draws them.
+            conditions: B rows.
+        """
+
+    @abstractmethod
+    def sample(
+        self,
+        pipeline: Pipeline,
+        conditions: Conditions,
+        empty: Conditions,
+        noise: Tensor,
+        drawing: Drawing,
+    ) -> Tensor:
+        """Scaled latents (B, C, H, W) of the pipeline's own sampling.
+
+        Args:
+            pipeline: what samples.
+            conditions: B rows.
+            empty: those of the empty prompt, B rows, for guidance.
+            noise: to begin with, (B, C, H, W).
+            drawing: how.
+        """
+
+    @abstractmethod
+    def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
+        """Pictures (B, 3, sides) of scaled latents, about in [-1, 1]."""
+
+    def _absent_parts(self) -> dict[str, Any]:
+        """Arguments that keep the pipeline from loading what unlearning has no use for."""
+        return {}
+
+    def _left_out(self, folder: Path) -> list[str]:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        return [part for part in self.optional if index.get(part, [None])[0] is None]

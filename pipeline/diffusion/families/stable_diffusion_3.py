@@ -1,0 +1,102 @@
+"""Stable Diffusion 3 and 3.5 (Esser et al. 2024, arXiv 2403.03206): a flow-matching transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from diffusers import DiffusionPipeline, StableDiffusion3Pipeline
+from torch import Tensor, nn
+
+from pipeline.diffusion.conditions import STATES, Conditions
+from pipeline.diffusion.families.family import Drawing, Family, Pipeline
+from pipeline.diffusion.noise import Flow, NoiseProcess
+
+_POOLED = "pooled"
+
+
+class StableDiffusion3(Family):
+    """See `Family`. Conditions are the states of two CLIPs and a T5, and the CLIPs' pooled texts.
+
+    Latents and prompt attend to one another in one joint attention (section 4 of the paper). The
+    prompt's tokens have queries, keys and values of their own there: these projections are what
+    `cross_attention` stands for. They read what the blocks before made of both, not the prompt's
+    states alone, so that no closed form edits them.
+    """
+
+    pipeline: ClassVar[type[DiffusionPipeline]] = StableDiffusion3Pipeline
+    denoiser: ClassVar[str] = "transformer"
+    parts: ClassVar[tuple[str, ...]] = (
+        *("transformer", "vae"),
+        *("text_encoder", "text_encoder_2", "text_encoder_3"),
+    )
+    # The T5 is larger than the denoiser, and the model was trained to do without.
+    optional: ClassVar[tuple[str, ...]] = ("text_encoder_3", "tokenizer_3")
+    cross_attention: ClassVar[str] = r"\.attn\.add_[qkv]_proj\."
+
+    def noise(self, pipeline: Pipeline) -> NoiseProcess:
+        """See `Family`."""
+        _, height, width = self.latent_shape(pipeline)
+        return Flow(pipeline.scheduler, tokens=height * width // pipeline.patch_size**2)
+
+    def latent_shape(self, pipeline: Pipeline) -> tuple[int, int, int]:
+        """See `Family`."""
+        config = pipeline.transformer.config
+        return (config.in_channels, config.sample_size, config.sample_size)
+
+    def encode_prompts(self, pipeline: Pipeline, texts: Sequence[str]) -> Conditions:
+        """See `Family`. Without a T5, its tokens' states are zeros."""
+        states, _, pooled, _ = pipeline.encode_prompt(
+            list(texts),
+            prompt_2=None,
+            prompt_3=None,
+            device=pipeline.transformer.device,
+            do_classifier_free_guidance=False,
+        )
+        return Conditions({STATES: states.float(), _POOLED: pooled.float()})
+
+    def predict(
+        self, denoiser: nn.Module, noisy: Tensor, times: Tensor, conditions: Conditions
+    ) -> Tensor:
+        """See `Family`."""
+        predicted: Tensor = denoiser(
+            hidden_states=noisy,
+            timestep=times,
+            encoder_hidden_states=conditions.tensors[STATES],
+            pooled_projections=conditions.tensors[_POOLED],
+        ).sample
+        return predicted
+
+    def sample(
+        self,
+        pipeline: Pipeline,
+        conditions: Conditions,
+        empty: Conditions,
+        noise: Tensor,
+        drawing: Drawing,
+    ) -> Tensor:
+        """See `Family`."""
+        return torch.as_tensor(
+            pipeline(
+                prompt_embeds=conditions.tensors[STATES],
+                pooled_prompt_embeds=conditions.tensors[_POOLED],
+                negative_prompt_embeds=empty.tensors[STATES],
+                negative_pooled_prompt_embeds=empty.tensors[_POOLED],
+                latents=noise,
+                generator=drawing.generators,
+                num_inference_steps=drawing.steps,
+                guidance_scale=drawing.guidance,
+                output_type="latent",
+            ).images
+        )
+
+    def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
+        """See `Family`."""
+        config = pipeline.vae.config
+        shifted = latents / config.scaling_factor + config.shift_factor
+        pictures: Tensor = pipeline.vae.decode(shifted).sample
+        return pictures
+
+    def _absent_parts(self) -> dict[str, Any]:
+        return {"image_encoder": None, "feature_extractor": None}

@@ -1,0 +1,87 @@
+"""Stable Diffusion XL (Podell et al. 2023, arXiv 2307.01952): a U-Net and two CLIPs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from diffusers import DiffusionPipeline, StableDiffusionXLPipeline
+from torch import Tensor, nn
+
+from pipeline.diffusion.conditions import STATES, Conditions
+from pipeline.diffusion.families.family import Drawing, Pipeline
+from pipeline.diffusion.families.stable_diffusion import StableDiffusion
+
+_POOLED = "pooled"
+_TIME_IDS = "time_ids"
+
+
+class StableDiffusionXL(StableDiffusion):
+    """See `Family`. Conditions are tokens' states, a pooled text, and six numbers of the size."""
+
+    pipeline: ClassVar[type[DiffusionPipeline]] = StableDiffusionXLPipeline
+    parts: ClassVar[tuple[str, ...]] = ("unet", "vae", "text_encoder", "text_encoder_2")
+
+    def around(self, pipeline: Pipeline, denoiser: nn.Module) -> Pipeline:
+        """See `Family`."""
+        parts = {**pipeline.components, self.denoiser: denoiser}
+        zeros = pipeline.config.force_zeros_for_empty_prompt
+        return StableDiffusionXLPipeline(**parts, force_zeros_for_empty_prompt=zeros)
+
+    def encode_prompts(self, pipeline: Pipeline, texts: Sequence[str]) -> Conditions:
+        """See `Family`."""
+        encoded = pipeline.encode_prompt(
+            list(texts), device=pipeline.unet.device, do_classifier_free_guidance=False
+        )
+        states, pooled = encoded[0].float(), encoded[2].float()
+        if pipeline.config.force_zeros_for_empty_prompt:
+            # Such a model learned zeros for no prompt, and its pipeline guides with them.
+            empty = [row for row, text in enumerate(texts) if not text]
+            states[empty], pooled[empty] = 0.0, 0.0
+        side = pipeline.default_sample_size * pipeline.vae_scale_factor
+        # Size, corner and target size of an uncropped picture of the model's own size. The denoiser
+        # alone, which is all that predicts, knows its latents' size but not its pictures'.
+        size = torch.tensor([side, side, 0, 0, side, side], dtype=states.dtype)
+        time_ids = size.to(states.device).repeat(len(states), 1)
+        return Conditions({STATES: states, _POOLED: pooled, _TIME_IDS: time_ids})
+
+    def predict(
+        self, denoiser: nn.Module, noisy: Tensor, times: Tensor, conditions: Conditions
+    ) -> Tensor:
+        """See `Family`."""
+        told = conditions.tensors
+        predicted: Tensor = denoiser(
+            # Convolutions are faster in this order of memory.
+            noisy.contiguous(memory_format=torch.channels_last),
+            times,
+            told[STATES],
+            added_cond_kwargs={"text_embeds": told[_POOLED], "time_ids": told[_TIME_IDS]},
+        ).sample
+        return predicted
+
+    def sample(
+        self,
+        pipeline: Pipeline,
+        conditions: Conditions,
+        empty: Conditions,
+        noise: Tensor,
+        drawing: Drawing,
+    ) -> Tensor:
+        """See `Family`."""
+        return torch.as_tensor(
+            pipeline(
+                prompt_embeds=conditions.tensors[STATES],
+                pooled_prompt_embeds=conditions.tensors[_POOLED],
+                negative_prompt_embeds=empty.tensors[STATES],
+                negative_pooled_prompt_embeds=empty.tensors[_POOLED],
+                latents=noise,
+                generator=drawing.generators,
+                num_inference_steps=drawing.steps,
+                guidance_scale=drawing.guidance,
+                output_type="latent",
+            ).images
+        )
+
+    def _absent_parts(self) -> dict[str, Any]:
+        return {"image_encoder": None, "feature_extractor": None}
