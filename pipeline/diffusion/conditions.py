@@ -12,6 +12,9 @@ from torch import Tensor
 STATES: Final = "states"
 """Hidden states of a prompt's tokens, (B, L, D), where a family has them."""
 
+POOLED: Final = "pooled"
+"""One vector of the whole prompt, (B, D'), where a family has it."""
+
 
 @dataclass(frozen=True)
 class Conditions:

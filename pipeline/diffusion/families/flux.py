@@ -13,11 +13,10 @@ import torch.nn.functional as F
 from diffusers import DiffusionPipeline, FluxPipeline
 from torch import Tensor, nn
 
-from pipeline.diffusion.conditions import STATES, Conditions
+from pipeline.diffusion.conditions import POOLED, STATES, Conditions
 from pipeline.diffusion.families.family import Drawing, Family, Pipeline
 from pipeline.diffusion.noise import Flow, NoiseProcess
 
-_POOLED = "pooled"
 _GUIDANCE = "guidance"
 
 _PATCH = 2
@@ -60,7 +59,7 @@ class Flux(Family):
     def encode_prompts(self, pipeline: Pipeline, texts: Sequence[str]) -> Conditions:
         """See `Family`."""
         states, pooled, _ = pipeline.encode_prompt(list(texts), device=pipeline.transformer.device)
-        told = {STATES: states.float(), _POOLED: pooled.float()}
+        told = {STATES: states.float(), POOLED: pooled.float()}
         if pipeline.transformer.config.guidance_embeds:
             told[_GUIDANCE] = torch.ones(len(states), device=states.device)
         return Conditions(told)
@@ -76,7 +75,7 @@ class Flux(Family):
             timestep=times / _TIMES,
             guidance=told.get(_GUIDANCE),
             encoder_hidden_states=told[STATES],
-            pooled_projections=told[_POOLED],
+            pooled_projections=told[POOLED],
             txt_ids=noisy.new_zeros(told[STATES].shape[1], 3),
             img_ids=_places(height // _PATCH, width // _PATCH).to(noisy),
         ).sample
@@ -94,7 +93,7 @@ class Flux(Family):
         height, width = noise.shape[2:]
         packed = pipeline(
             prompt_embeds=conditions.tensors[STATES],
-            pooled_prompt_embeds=conditions.tensors[_POOLED],
+            pooled_prompt_embeds=conditions.tensors[POOLED],
             latents=pack(noise),
             height=height * pipeline.vae_scale_factor,
             width=width * pipeline.vae_scale_factor,

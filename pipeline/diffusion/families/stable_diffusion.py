@@ -10,11 +10,12 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from torch import Tensor, nn
 
 from pipeline.diffusion.conditions import STATES, Conditions
-from pipeline.diffusion.families.family import Drawing, Family, Pipeline
+from pipeline.diffusion.families.family import Pipeline
+from pipeline.diffusion.families.guided import Guided
 from pipeline.diffusion.noise import Diffusion, NoiseProcess
 
 
-class StableDiffusion(Family):
+class StableDiffusion(Guided):
     """See `Family`."""
 
     pipeline: ClassVar[type[DiffusionPipeline]] = StableDiffusionPipeline
@@ -56,27 +57,6 @@ class StableDiffusion(Family):
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         predicted: Tensor = denoiser(noisy, times, conditions.tensors[STATES]).sample
         return predicted
-
-    def sample(
-        self,
-        pipeline: Pipeline,
-        conditions: Conditions,
-        empty: Conditions,
-        noise: Tensor,
-        drawing: Drawing,
-    ) -> Tensor:
-        """See `Family`."""
-        return torch.as_tensor(
-            pipeline(
-                prompt_embeds=conditions.tensors[STATES],
-                negative_prompt_embeds=empty.tensors[STATES],
-                latents=noise,
-                generator=drawing.generators,
-                num_inference_steps=drawing.steps,
-                guidance_scale=drawing.guidance,
-                output_type="latent",
-            ).images
-        )
 
     def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
         """See `Family`."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import torch
 from diffusers import DiffusionPipeline, StableDiffusion3Pipeline
 from torch import Tensor, nn
 
-from pipeline.diffusion.conditions import STATES, Conditions
-from pipeline.diffusion.families.family import Drawing, Family, Pipeline
+from pipeline.diffusion.conditions import POOLED, STATES, Conditions
+from pipeline.diffusion.families.family import Pipeline
+from pipeline.diffusion.families.guided import Guided
 from pipeline.diffusion.noise import Flow, NoiseProcess
 
-_POOLED = "pooled"
 
-
-class StableDiffusion3(Family):
+class StableDiffusion3(Guided):
     """See `Family`. Conditions are the states of two CLIPs and a T5, and the CLIPs' pooled texts.
 
     Latents and prompt attend to one another in one joint attention (section 4 of the paper). The
@@ -27,6 +25,10 @@ class StableDiffusion3(Family):
 
     pipeline: ClassVar[type[DiffusionPipeline]] = StableDiffusion3Pipeline
     denoiser: ClassVar[str] = "transformer"
+    embeds: ClassVar[Mapping[str, str]] = {
+        STATES: "prompt_embeds",
+        POOLED: "pooled_prompt_embeds",
+    }
     parts: ClassVar[tuple[str, ...]] = (
         *("transformer", "vae"),
         *("text_encoder", "text_encoder_2", "text_encoder_3"),
@@ -54,7 +56,7 @@ class StableDiffusion3(Family):
             device=pipeline.transformer.device,
             do_classifier_free_guidance=False,
         )
-        return Conditions({STATES: states.float(), _POOLED: pooled.float()})
+        return Conditions({STATES: states.float(), POOLED: pooled.float()})
 
     def predict(
         self, denoiser: nn.Module, noisy: Tensor, times: Tensor, conditions: Conditions
@@ -64,32 +66,9 @@ class StableDiffusion3(Family):
             hidden_states=noisy,
             timestep=times,
             encoder_hidden_states=conditions.tensors[STATES],
-            pooled_projections=conditions.tensors[_POOLED],
+            pooled_projections=conditions.tensors[POOLED],
         ).sample
         return predicted
-
-    def sample(
-        self,
-        pipeline: Pipeline,
-        conditions: Conditions,
-        empty: Conditions,
-        noise: Tensor,
-        drawing: Drawing,
-    ) -> Tensor:
-        """See `Family`."""
-        return torch.as_tensor(
-            pipeline(
-                prompt_embeds=conditions.tensors[STATES],
-                pooled_prompt_embeds=conditions.tensors[_POOLED],
-                negative_prompt_embeds=empty.tensors[STATES],
-                negative_pooled_prompt_embeds=empty.tensors[_POOLED],
-                latents=noise,
-                generator=drawing.generators,
-                num_inference_steps=drawing.steps,
-                guidance_scale=drawing.guidance,
-                output_type="latent",
-            ).images
-        )
 
     def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
         """See `Family`."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from diffusers import DiffusionPipeline, StableDiffusionXLPipeline
 from torch import Tensor, nn
 
-from pipeline.diffusion.conditions import STATES, Conditions
-from pipeline.diffusion.families.family import Drawing, Pipeline
+from pipeline.diffusion.conditions import POOLED, STATES, Conditions
+from pipeline.diffusion.families.family import Pipeline
 from pipeline.diffusion.families.stable_diffusion import StableDiffusion
 
-_POOLED = "pooled"
 _TIME_IDS = "time_ids"
 
 
@@ -21,6 +20,10 @@ class StableDiffusionXL(StableDiffusion):
     """See `Family`. Conditions are tokens' states, a pooled text, and six numbers of the size."""
 
     pipeline: ClassVar[type[DiffusionPipeline]] = StableDiffusionXLPipeline
+    embeds: ClassVar[Mapping[str, str]] = {
+        STATES: "prompt_embeds",
+        POOLED: "pooled_prompt_embeds",
+    }
     parts: ClassVar[tuple[str, ...]] = ("unet", "vae", "text_encoder", "text_encoder_2")
 
     def around(self, pipeline: Pipeline, denoiser: nn.Module) -> Pipeline:
@@ -44,7 +47,7 @@ class StableDiffusionXL(StableDiffusion):
         # alone, which is all that predicts, knows its latents' size but not its pictures'.
         size = torch.tensor([side, side, 0, 0, side, side], dtype=states.dtype)
         time_ids = size.to(states.device).repeat(len(states), 1)
-        return Conditions({STATES: states, _POOLED: pooled, _TIME_IDS: time_ids})
+        return Conditions({STATES: states, POOLED: pooled, _TIME_IDS: time_ids})
 
     def predict(
         self, denoiser: nn.Module, noisy: Tensor, times: Tensor, conditions: Conditions
@@ -56,32 +59,9 @@ class StableDiffusionXL(StableDiffusion):
             noisy.contiguous(memory_format=torch.channels_last),
             times,
             told[STATES],
-            added_cond_kwargs={"text_embeds": told[_POOLED], "time_ids": told[_TIME_IDS]},
+            added_cond_kwargs={"text_embeds": told[POOLED], "time_ids": told[_TIME_IDS]},
         ).sample
         return predicted
-
-    def sample(
-        self,
-        pipeline: Pipeline,
-        conditions: Conditions,
-        empty: Conditions,
-        noise: Tensor,
-        drawing: Drawing,
-    ) -> Tensor:
-        """See `Family`."""
-        return torch.as_tensor(
-            pipeline(
-                prompt_embeds=conditions.tensors[STATES],
-                pooled_prompt_embeds=conditions.tensors[_POOLED],
-                negative_prompt_embeds=empty.tensors[STATES],
-                negative_pooled_prompt_embeds=empty.tensors[_POOLED],
-                latents=noise,
-                generator=drawing.generators,
-                num_inference_steps=drawing.steps,
-                guidance_scale=drawing.guidance,
-                output_type="latent",
-            ).images
-        )
 
     def _absent_parts(self) -> dict[str, Any]:
         return {"image_encoder": None, "feature_extractor": None}
