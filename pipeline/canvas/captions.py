@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.config import EMBEDDED_NAME
-from pipeline.prompts.fashion import BACKGROUNDS, COLOURS, OBJECTS, STYLES
-from pipeline.prompts.vocabulary import Scene, vocabulary
+from pipeline.prompts.vocabulary import vocabulary
 
 UNSTATED = -1
 """The label of an attribute that a caption leaves open."""
@@ -50,8 +49,9 @@ def canonical_caption(labels: Sequence[int]) -> str:
 
 
 def _phrase(stated: Sequence[int], template: int) -> str:
-    axes = (OBJECTS, STYLES, COLOURS, BACKGROUNDS)
-    named = (
-        None if label == UNSTATED else axis[label] for label, axis in zip(stated, axes, strict=True)
-    )
-    return vocabulary(EMBEDDED_NAME).describe(Scene(*named), template)
+    words = vocabulary(EMBEDDED_NAME)
+    named = {
+        axis: None if label == UNSTATED else values[label]
+        for label, (axis, values) in zip(stated, words.axes.items(), strict=True)
+    }
+    return words.describe(words.scene(**named), template)

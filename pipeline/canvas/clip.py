@@ -24,8 +24,12 @@ from transformers import (
 from pipeline.canvas.captions import UNSTATED
 from pipeline.canvas.dataset import Dataset, as_floats, tokenize
 from pipeline.canvas.schooling import Schedule
+from pipeline.config import EMBEDDED_NAME
 from pipeline.prompts.fashion import OBJECTS, STYLES
-from pipeline.prompts.words import thing_phrase, with_article
+from pipeline.prompts.vocabulary import vocabulary
+from pipeline.prompts.words import with_article
+
+_WORDS = vocabulary(EMBEDDED_NAME)
 
 SCHEDULE = Schedule(steps=4500, batch=128, learning_rate=1.5e-3, warmup=150, seed=2)
 NAMING_SCHEDULE = replace(SCHEDULE, steps=2000, learning_rate=8e-4, warmup=50, seed=6)
@@ -86,7 +90,7 @@ class NamingLoss:
 
     def __init__(self, clip: CLIPModel, tokenizer: CLIPTokenizer, data: Dataset) -> None:
         self.clip, self.data = clip, data
-        self.names = tokenize(tokenizer, [thing_phrase(name) for name in OBJECTS])
+        self.names = tokenize(tokenizer, list(map(_WORDS.thing, OBJECTS)))
 
     def __call__(self, generator: torch.Generator) -> Tensor:
         """The loss of one batch drawn from the generator."""
@@ -166,7 +170,7 @@ def clip_measures(clip: CLIPModel, tokenizer: CLIPTokenizer, data: Dataset) -> d
     for _ in range(_FOILS):
         foil = _other_captions(data.labels, said, generator)
         beaten &= own > (images * texts[foil]).sum(1)
-    objects = [thing_phrase(name) for name in OBJECTS]
+    objects = list(map(_WORDS.thing, OBJECTS))
     styles = [f"{with_article(name)} style picture of a thing" for name in STYLES]
     named = (images @ text_features(clip, tokenizer, objects).T).argmax(1)
     styled = (images @ text_features(clip, tokenizer, styles).T).argmax(1)

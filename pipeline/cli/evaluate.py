@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pipeline.evaluation.locate import JudgeKind
 
 _SMALLEST_SHOWN: Final = 0.0005
+_SINGLY: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "none_share_forget")
+"""Shown of each of several concepts, as far as it was measured."""
 
 
 def evaluate(
@@ -111,7 +113,8 @@ def show_report(report: Report) -> None:
 
 def _singly(report: Report) -> Table:
     """Several concepts of one erasure, each for itself."""
-    shown = ("erasure", "ua", "ira", "cra", "worst_neighbour", "none_share_forget")
+    measured = next(iter(report.by_concept.values()))
+    shown = [name for name in _SINGLY if name in measured]
     table = Table("concept", box=None, header_style="bold")
     for name in shown:
         table.add_column(name, justify="right")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from pipeline.config.sections import Section, Text, rule_broken
-
-Kind = Literal["object", "style"]
 
 
 def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -21,8 +19,8 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 class TargetConfig(Section):
     """One concept: values of one axis that are erased and judged as one."""
 
-    kind: Kind
-    """The axis that the concept lies on."""
+    kind: Text
+    """The axis that the concept lies on, one of the vocabulary's `concept_axes`."""
     forget: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_each_once)]
     """Values of that axis to erase; at least one."""
     anchor: Text | None = None

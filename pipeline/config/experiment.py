@@ -25,7 +25,8 @@ from pipeline.config.suggestions import did_you_mean
 Objective = Literal["maximize", "minimize"]
 
 METRICS: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment", "clip")
-"""What a search may optimise: some of the keys of a report's metrics."""
+"""What a search may optimise: some of the keys of a report's metrics; `cra` where the vocabulary
+has a second axis of concepts."""
 
 SHARES_TOLERANCE: Final = 1e-6
 """How far from one the sum of the retain mix's shares may be."""
@@ -39,7 +40,7 @@ class RetainMix(Section):
     neighbours: Share = 0.0
     """The values most like the concept."""
     other_axis: Share = 0.0
-    """Random retained scenes over all values of the other axis."""
+    """Random retained scenes over all values of the other axis that concepts can lie on."""
     generic: Share = 0.0
     """Captions that do not name the concept's axis."""
     anchor: Share = 0.0
@@ -68,16 +69,12 @@ class RetainMix(Section):
         }
 
 
-def equal_shares() -> RetainMix:
-    """The default mix: a quarter from each source."""
-    return RetainMix(same_context=0.25, neighbours=0.25, other_axis=0.25, generic=0.25)
-
-
 class PromptsConfig(Section):
     """Which prompts teach, and which judge."""
 
     vocabulary: Text = "fashion-canvas"
-    """The words that prompts are written from."""
+    """The words that prompts are written from: `fashion-canvas`, `people`, `art-styles`, `things`,
+    `unlearncanvas`, `cifar10`, or the path of an own `.yaml` file."""
     train: Count = 96
     """Number of forget prompts, and of retain prompts of each source; 1 or more."""
     test: Annotated[int, Field(strict=True, ge=4, le=1_000_000)] = 144
@@ -87,8 +84,9 @@ class PromptsConfig(Section):
     for as many as forget prompts."""
     forget_diversity: Share = 1.0
     """Share of forget prompts that are diversified, in [0, 1]; the rest is the bare template."""
-    retain_mix: RetainMix = Field(default_factory=equal_shares)
-    """Shares of the sources of retain prompts."""
+    retain_mix: RetainMix | None = None
+    """Shares of the sources of retain prompts; none for equal ones over those that the vocabulary
+    has prompts for, `anchor` apart."""
     forget_file: Path | None = None
     """Own forget prompts, `.txt` or `.jsonl`, in place of the vocabulary's."""
     retain_file: Path | None = None

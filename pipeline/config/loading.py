@@ -16,7 +16,9 @@ from pipeline.config.space import SearchSpace, put
 
 __all__ = ["dump_experiment", "dump_space", "load_space", "parse_space"]
 
-_FILES: Final = ("prompts.forget_file", "prompts.retain_file")
+_FILES: Final = ("prompts.forget_file", "prompts.retain_file", "prompts.vocabulary")
+_VOCABULARY_ENDINGS: Final = (".yaml", ".yml")
+"""A vocabulary without them is the name of one that ships."""
 
 
 def load_space(path: Path, overrides: Sequence[str] = ()) -> SearchSpace:
@@ -103,6 +105,8 @@ def resolve_files(tree: dict[str, Any], folder: Path) -> None:
         section, _, key = path.partition(".")
         node = tree.get(section)
         value = node.get(key) if isinstance(node, dict) else None
+        if path == "prompts.vocabulary" and not str(value).endswith(_VOCABULARY_ENDINGS):
+            continue
         if isinstance(value, str) and value:
             put(tree, path, str(folder / value))
         elif looks_like_distribution(value) and isinstance(value.get("choice"), list):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -87,13 +88,19 @@ def setting_paths(model: type[BaseModel], prefix: str = "") -> dict[str, type[Ba
     """Every dotted path of a model's settings, with the section it opens if it opens one."""
     paths: dict[str, type[BaseModel] | None] = {}
     for name, field in model.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            paths[prefix + name] = section
+        section = _section(field.annotation)
+        paths[prefix + name] = section
+        if section is not None:
             paths |= setting_paths(section, f"{prefix}{name}.")
-        else:
-            paths[prefix + name] = None
     return paths
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that a setting opens, also where it may be left out: `Section | None`."""
+    options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return next(
+        (each for each in options if isinstance(each, type) and issubclass(each, BaseModel)), None
+    )
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:

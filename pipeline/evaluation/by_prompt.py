@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def values_by_prompt(report: Report) -> dict[str, Floats]:
         erasure: 1 - p(t(f)).
         ua: share of f's pictures in which the concept isn't seen.
         ira, cra: share of r's pictures in which its value is, on the concept's own axis and on the
-            other; prompts that name none are left out.
+            other; prompts that name none are left out, and cra where there is no other axis.
         alignment: 1 + (r's CLIP cosine - that of the base's picture) / the base's mean of all r:
             prompt by prompt beside the base's, as what makes a prompt hard is hard for both.
 
@@ -30,15 +30,13 @@ def values_by_prompt(report: Report) -> dict[str, Floats]:
     forget = [each for each in report.pictures if each.target_probability is not None]
     retain = [each for each in report.pictures if each.target_probability is None]
     own = report.concept.kind
-    other = "style" if own == "object" else "object"
+    other = next((axis for axis in report.by_value if axis != own), None)
     base_clip = float(np.mean([each.base_clip for each in retain]))
     values: dict[str, Iterable[float]] = {
         "erasure": (1 - (each.target_probability or 0.0) for each in forget),
         "ua": (float(not _shows_concept(each, report.concept)) for each in forget),
-        "ira": (float(each.seen[own] == each.asked[own]) for each in retain if own in each.asked),
-        "cra": (
-            float(each.seen[other] == each.asked[other]) for each in retain if other in each.asked
-        ),
+        "ira": _right(retain, own),
+        **({} if other is None else {"cra": _right(retain, other)}),
         "alignment": (1 + (each.clip - each.base_clip) / base_clip for each in retain),
     }
     if len(report.concept.targets) > 1:
@@ -49,6 +47,11 @@ def values_by_prompt(report: Report) -> dict[str, Floats]:
         name: np.array(list(of_pictures)).reshape(-1, repeats).mean(1)
         for name, of_pictures in values.items()
     }
+
+
+def _right(pictures: Iterable[JudgedPicture], axis: str) -> Iterator[float]:
+    """Whether the value that the prompt names on an axis is seen."""
+    return (float(each.seen[axis] == each.asked[axis]) for each in pictures if axis in each.asked)
 
 
 def _shows_concept(picture: JudgedPicture, concept: ConceptConfig) -> bool:

@@ -17,13 +17,14 @@ METRIC_FORMULAS: Final[dict[str, str]] = {
     "ua": "1 - mean over f of [ŷ = t(f)]; in [0, 1], higher is better",
     "ira": "mean over r of [ŷ = the value r names on the concept's own axis]; in [0, 1], higher",
     "cra": "mean over r of [ŷ = the value r names on the other erasable axis]; in [0, 1], higher "
-    "(pictures of forget prompts are left out)",
+    "(pictures of forget prompts are left out; absent where no other axis is erasable)",
     "worst_neighbour": "least accuracy among the concept's neighbours, over r; in [0, 1], higher",
     "alignment": "clip / the base model's clip on the same prompts and seeds; higher, base 1",
     "clip": "mean over r of cos(CLIP picture features, CLIP text features); in [-1, 1], higher",
     "clip_forget": "the same over f; in [-1, 1], where lower says that less of the concept is left",
-    "none_share": "mean over r of [ŷ = none of these], on the object axis; in [0, 1], lower: the "
-    "check, without a reference, that images are still images",
+    "none_share": "mean over r of [ŷ = none of these], on the axis whose classifier has that class "
+    "(absent where none has); in [0, 1], lower: the check, without a reference, that images are "
+    "still images",
     "none_share_forget": "the same over f: erased by drawing no object at all; in [0, 1], where "
     "lower says that something recognisable is drawn in the concept's place",
     "image_distance": "mean over r of 1 - cos(CLIP picture features, those of the base's picture "
@@ -35,6 +36,10 @@ METRIC_FORMULAS: Final[dict[str, str]] = {
     "sample is images.retain: at a few hundred only large values mean anything",
 }
 """Every key of a report's metrics."""
+
+MAY_LACK: Final = frozenset({"cra", "none_share", "none_share_forget"})
+"""Those that are absent where the vocabulary has one axis of concepts, or no classifier a class of
+pictures that show none of its values."""
 
 EARLIER_FORMULAS: Final[dict[str, str]] = {
     "earlier_erasure": "erasure of what was erased before, on its own held-out prompts: the least "

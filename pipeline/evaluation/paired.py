@@ -23,7 +23,7 @@ Difference = tuple[str, float]
 
 
 def paired_differences(
-    pictures: Sequence[JudgedPicture], own: str, other: str
+    pictures: Sequence[JudgedPicture], own: str, other: str | None, repeats: int | None = None
 ) -> dict[str, PairedDifference]:
     """Model - base with 95 % bootstrap intervals, by the keys of `formulas.PAIRED_FORMULAS`.
 
@@ -35,31 +35,46 @@ def paired_differences(
     Args:
         pictures: all of a report's.
         own: the axis that the concept lies on.
-        other: the other erasable axis.
+        other: the other erasable axis; None where there is none, and no `cra`.
+        repeats: pictures of each prompt, where several prompts are the same sentence from other
+            noise, as of a class's name; None where a sentence is one prompt.
 
     Raises:
         ValueError: no retain prompt names one of the axes, or there are none of a kind.
     """
     retain = [each for each in pictures if each.target_probability is None]
     forget = [each for each in pictures if each.target_probability is not None]
+    named, erased = _named(retain, repeats), _named(forget, repeats)
     return {
-        "ira": _difference(_of_correctness(retain, own)),
-        "cra": _difference(_of_correctness(retain, other)),
-        "clip": _difference(_of_cosines(retain)),
-        "clip_forget": _difference(_of_cosines(forget)),
+        "ira": _difference(_of_correctness(named, own)),
+        **({} if other is None else {"cra": _difference(_of_correctness(named, other))}),
+        "clip": _difference(_of_cosines(named)),
+        "clip_forget": _difference(_of_cosines(erased)),
     }
 
 
-def _of_correctness(pictures: Iterable[JudgedPicture], axis: str) -> Iterator[Difference]:
-    for each in pictures:
+def _named(
+    pictures: Sequence[JudgedPicture], repeats: int | None
+) -> list[tuple[str, JudgedPicture]]:
+    """Each picture behind what tells its prompt from others; those of one follow each other."""
+    return [
+        (each.text if repeats is None else f"{place // repeats} {each.text}", each)
+        for place, each in enumerate(pictures)
+    ]
+
+
+def _of_correctness(
+    pictures: Iterable[tuple[str, JudgedPicture]], axis: str
+) -> Iterator[Difference]:
+    for prompt, each in pictures:
         if axis in each.asked:
             wanted = each.asked[axis]
-            yield each.text, float(each.seen[axis] == wanted) - (each.base_seen[axis] == wanted)
+            yield prompt, float(each.seen[axis] == wanted) - (each.base_seen[axis] == wanted)
 
 
-def _of_cosines(pictures: Iterable[JudgedPicture]) -> Iterator[Difference]:
-    for each in pictures:
-        yield each.text, each.clip - each.base_clip
+def _of_cosines(pictures: Iterable[tuple[str, JudgedPicture]]) -> Iterator[Difference]:
+    for prompt, each in pictures:
+        yield prompt, each.clip - each.base_clip
 
 
 def _difference(differences: Iterable[Difference]) -> PairedDifference:
@@ -69,6 +84,6 @@ def _difference(differences: Iterable[Difference]) -> PairedDifference:
 
 def _by_prompt(differences: Iterable[Difference]) -> Floats:
     by_prompt: defaultdict[str, list[float]] = defaultdict(list)
-    for text, difference in differences:
-        by_prompt[text].append(difference)
+    for prompt, difference in differences:
+        by_prompt[prompt].append(difference)
     return np.array([np.mean(values) for values in by_prompt.values()])

@@ -10,7 +10,12 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from pipeline.config import ConceptConfig
-from pipeline.evaluation.formulas import EARLIER_FORMULAS, METRIC_FORMULAS, PAIRED_FORMULAS
+from pipeline.evaluation.formulas import (
+    EARLIER_FORMULAS,
+    MAY_LACK,
+    METRIC_FORMULAS,
+    PAIRED_FORMULAS,
+)
 
 
 class _Section(BaseModel):
@@ -129,11 +134,13 @@ class Report(_Section):
     concept: ConceptConfig
     """What was to be erased."""
     metrics: dict[str, FiniteFloat]
-    """The keys of `METRIC_FORMULAS`, and after earlier erasures of `EARLIER_FORMULAS` too."""
+    """The keys of `METRIC_FORMULAS`, of which those of `MAY_LACK` may be absent, and after earlier
+    erasures of `EARLIER_FORMULAS` too."""
     base_metrics: dict[str, FiniteFloat]
     """The same of the base model."""
     paired: dict[str, PairedDifference]
-    """The keys of `PAIRED_FORMULAS`: is a difference from the base more than noise?"""
+    """The keys of `PAIRED_FORMULAS` that `metrics` has: is a difference from the base more than
+    noise?"""
     neighbours: dict[str, FiniteFloat]
     """Accuracy of each retained neighbour of the concept, nearest first."""
     by_value: dict[str, dict[str, FiniteFloat]]
@@ -156,11 +163,13 @@ class Report(_Section):
 
     @model_validator(mode="after")
     def _has_every_metric(self) -> Self:
-        measured = {*METRIC_FORMULAS, *(EARLIER_FORMULAS if self.regression else ())}
+        every = {*METRIC_FORMULAS, *(EARLIER_FORMULAS if self.regression else ())}
+        lacking = MAY_LACK - set(self.metrics)
+        measured = every - lacking
         for field, got, formulas in (
             ("metrics", self.metrics, measured),
             ("base_metrics", self.base_metrics, measured),
-            ("paired", self.paired, PAIRED_FORMULAS),
+            ("paired", self.paired, set(PAIRED_FORMULAS) - lacking),
         ):
             if set(got) != set(formulas):
                 raise ValueError(f"{field}: expected exactly {sorted(formulas)}, got {sorted(got)}")

@@ -84,13 +84,16 @@ def report_on(  # noqa: PLR0913  (a report has this many parts)
         )
     )
     pictures = _pictures(questions, after, before, concepts, jury)
+    first = concepts[0]
+    # Where sentences are shared, prompts of the same sentence are told apart by their noise.
+    repeats = sampling.repeats if first.words.shares_sentences else None
     return Report(
         model=model,
         base=base,
         concept=config,
         metrics=metrics,
         base_metrics=base_metrics,
-        paired=paired_differences(pictures, concepts[0].kind, concepts[0].other),
+        paired=paired_differences(pictures, first.kind, first.other, repeats),
         neighbours=scores.neighbours,
         by_value=scores.by_value,
         by_concept={name: found.metrics for name, found in singly.items()}

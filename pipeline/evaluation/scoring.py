@@ -34,7 +34,8 @@ class Scores:
     """A model's measures, `alignment` left out.
 
     Attributes:
-        metrics: by the keys of `formulas.METRIC_FORMULAS`.
+        metrics: by the keys of `formulas.METRIC_FORMULAS`, without those of `MAY_LACK` that this
+            vocabulary or classifier has no measure of.
         neighbours: accuracy of each retained neighbour, nearest first.
         by_value: accuracy by axis and value.
     """
@@ -52,7 +53,7 @@ def check_axes(
     Raises:
         ValueError: it lacks an axis or a value that the prompts name.
     """
-    for axis in (concept.kind, concept.other):
+    for axis in judged_axes(concept):
         if axis not in axes:
             raise ValueError(
                 f"evaluation.classifier: expected a classifier of the axis {axis!r}, got one of "
@@ -66,6 +67,11 @@ def check_axes(
                 f"prompts, got one without {', '.join(unknown)}; name another classifier, or "
                 "another vocabulary"
             )
+
+
+def judged_axes(concept: Concept) -> tuple[str, ...]:
+    """The concept's own axis and, where there is one, the other that concepts can lie on."""
+    return (concept.kind,) if concept.other is None else (concept.kind, concept.other)
 
 
 def score(
@@ -83,33 +89,36 @@ def score(
         axes: names of the classifier's classes by axis.
 
     Raises:
-        ValueError: there are no forget prompts, or no retain prompts that name both axes.
+        ValueError: there are no forget prompts, or no retain prompts that name the axes.
     """
     own, other = concept.kind, concept.other
-    wanted = {axis: _wanted(prompts, axis, axes[axis]) for axis in (own, other)}
-    seen = {axis: verdicts.predicted(axis).numpy() for axis in (own, other)}
+    wanted = {axis: _wanted(prompts, axis, axes[axis]) for axis in judged_axes(concept)}
+    seen = {axis: verdicts.predicted(axis).numpy() for axis in wanted}
     forget = names_concept(prompts, concept)
-    stated = {axis: ~forget & (wanted[axis] != _UNSTATED) for axis in (own, other)}
-    judged = {own: forget | stated[own], other: stated[other]}
+    stated = {axis: ~forget & (numbers != _UNSTATED) for axis, numbers in wanted.items()}
+    judged = {**stated, own: forget | stated[own]}
     by_value = {
         axis: accuracy_by_value(seen[axis][rows], wanted[axis][rows], axes[axis])
         for axis, rows in judged.items()
     }
     near = {name: by_value[own][name] for name in concept.neighbours if name in by_value[own]}
     probabilities, targets = verdicts.probabilities[own].numpy()[forget], wanted[own][forget]
-    cosines, none = verdicts.cosines.numpy(), _none_number(axes)
+    cosines = verdicts.cosines.numpy()
+
+    def kept(axis: str) -> float:
+        return accuracy(seen[axis][stated[axis]], wanted[axis][stated[axis]])
+
     metrics = {
         "erasure": soft_erasure(probabilities, targets),
         "ua": unlearning_accuracy(seen[own][forget], targets),
-        "ira": accuracy(seen[own][stated[own]], wanted[own][stated[own]]),
-        "cra": accuracy(seen[other][stated[other]], wanted[other][stated[other]]),
+        "ira": kept(own),
+        **({} if other is None else {"cra": kept(other)}),
         "worst_neighbour": worst_neighbour(near, by_value[own], concept.forgotten),
         "clip": float(cosines[~forget].mean()),
         "clip_forget": float(cosines[forget].mean()),
-        "none_share": share(seen["object"][~forget], none),
-        "none_share_forget": share(seen["object"][forget], none),
+        **_none_shares(verdicts, forget, concept, axes),
     }
-    return Scores(metrics, near, {axis: by_value[axis] for axis in ("object", "style")})
+    return Scores(metrics, near, {axis: by_value[axis] for axis in concept.words.concept_axes})
 
 
 def names_concept(prompts: Sequence[Prompt], concept: Concept) -> NDArray[np.bool_]:
@@ -123,7 +132,20 @@ def _wanted(prompts: Sequence[Prompt], axis: str, names: Sequence[str]) -> Numbe
     return np.array([_UNSTATED if label is None else number[label] for label in labels])
 
 
-def _none_number(axes: Mapping[str, Sequence[str]]) -> int:
-    """The class of pictures without an object; one that no picture has where there is none."""
-    objects = list(axes["object"])
-    return objects.index(NONE_OF_THESE) if NONE_OF_THESE in objects else len(objects)
+def _none_shares(
+    verdicts: Verdicts,
+    forget: NDArray[np.bool_],
+    concept: Concept,
+    axes: Mapping[str, Sequence[str]],
+) -> dict[str, float]:
+    """How often the classifier sees nothing that it knows; nothing where it cannot say so."""
+    axis = next(
+        (each for each in (*judged_axes(concept), *axes) if NONE_OF_THESE in axes[each]), None
+    )
+    if axis is None:
+        return {}
+    seen, none = verdicts.predicted(axis).numpy(), list(axes[axis]).index(NONE_OF_THESE)
+    return {
+        "none_share": share(seen[~forget], none),
+        "none_share_forget": share(seen[forget], none),
+    }

@@ -71,6 +71,7 @@ def together(
         name: sum(each.metrics[name] * pictures[concept] for concept, each in scores.items())
         / total
         for name in _OVER_FORGET
+        if name in first.metrics
     }
     neighbours: dict[str, float] = {}
     by_value: dict[str, dict[str, float]] = {axis: {} for axis in first.by_value}

@@ -4,13 +4,14 @@ from pipeline.prompts.concept import NO_ANCHOR, Concept, resolve_concept, resolv
 from pipeline.prompts.own_prompts import OwnPrompt, read_prompts
 from pipeline.prompts.prompt import SOURCES, Prompt
 from pipeline.prompts.prompt_set import EarlierErasure, PromptSet
-from pipeline.prompts.vocabulary import AXES, Scene, Vocabulary, vocabulary
-from pipeline.prompts.writing import build_prompt_set
+from pipeline.prompts.scene import Scene
+from pipeline.prompts.vocabulary import VOCABULARIES, Vocabulary, vocabulary
+from pipeline.prompts.writing import build_prompt_set, check_sources
 
 __all__ = [
-    "AXES",
     "NO_ANCHOR",
     "SOURCES",
+    "VOCABULARIES",
     "Concept",
     "EarlierErasure",
     "OwnPrompt",
@@ -19,6 +20,7 @@ __all__ = [
     "Scene",
     "Vocabulary",
     "build_prompt_set",
+    "check_sources",
     "read_prompts",
     "resolve_concept",
     "resolve_concepts",

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 from pipeline.config import ConceptConfig, ConfigError, Problem, TargetConfig
 from pipeline.config.suggestions import did_you_mean
-from pipeline.prompts.vocabulary import Scene, Vocabulary
+from pipeline.prompts.scene import Scene
+from pipeline.prompts.vocabulary import Vocabulary
 
 NO_ANCHOR: Final = "none"
 """The anchor that is the sentence without the concept."""
-
-_PLAIN_STYLE: Final = "photo"
-_OTHER_AXIS: Final = {"object": "style", "style": "object"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Concept:
         elsewhere: axis -> values that are forgotten for other concepts, at the same time or before.
     """
 
-    kind: Literal["object", "style"]
+    kind: str
     words: Vocabulary
     forgotten: tuple[str, ...]
     retained: tuple[str, ...]
@@ -45,16 +43,17 @@ class Concept:
         return "+".join(self.forgotten)
 
     @property
-    def other(self) -> str:
-        """The other axis that concepts can lie on."""
-        return _OTHER_AXIS[self.kind]
+    def other(self) -> str | None:
+        """The other axis that concepts can lie on, where the vocabulary has two."""
+        return next((axis for axis in self.words.concept_axes if axis != self.kind), None)
 
     @property
     def gone(self) -> dict[str, tuple[str, ...]]:
         """Axis -> all values that no retain prompt may name."""
+        own = {self.kind: self.forgotten}
         return {
-            self.kind: self.forgotten + self.elsewhere.get(self.kind, ()),
-            self.other: self.elsewhere.get(self.other, ()),
+            axis: own.get(axis, ()) + self.elsewhere.get(axis, ())
+            for axis in self.words.concept_axes
         }
 
     def place(self, value: str | None, context: Scene) -> Scene:
@@ -63,11 +62,7 @@ class Concept:
 
     def bare_scene(self, value: str | None) -> tuple[Scene, int]:
         """The undiversified scene of a value and its template: `a photo of a sneaker`."""
-        if self.kind == "style":
-            return Scene(style=value), 0
-        if _PLAIN_STYLE in self.words.axes["style"]:
-            return Scene(object=value, style=_PLAIN_STYLE), 1
-        return Scene(object=value), 1
+        return self.words.bare_scene(self.kind, value)
 
 
 def resolve_concept(config: ConceptConfig, words: Vocabulary) -> Concept:
@@ -79,9 +74,12 @@ def resolve_concepts(config: ConceptConfig, words: Vocabulary) -> tuple[Concept,
     """Check concepts against a vocabulary, and fill in what they leave open.
 
     Raises:
-        ConfigError: the vocabulary lacks a value, or nothing is left to retain.
+        ConfigError: the vocabulary lacks an axis or a value, has no word for a forgotten one, or
+            nothing is left to retain.
     """
-    problems = [*_unknown_values(config, words), *_exhausted_axes(config, words)]
+    problems = list(_unknown_kinds(config, words))
+    if not problems:
+        problems = [*_unknown_values(config, words), *_exhausted_axes(config, words)]
     if problems:
         raise ConfigError(problems)
     earlier = [target for erasure in config.erased for target in erasure.targets]
@@ -94,12 +92,14 @@ def resolve_concepts(config: ConceptConfig, words: Vocabulary) -> tuple[Concept,
 def _resolved(target: TargetConfig, words: Vocabulary, others: Sequence[TargetConfig]) -> Concept:
     elsewhere = {
         axis: values
-        for axis in ("object", "style")
+        for axis in words.concept_axes
         if (values := tuple(v for each in others if each.kind == axis for v in each.forget))
     }
     mine = _without(words, elsewhere)
     retained = tuple(value for value in mine.axes[target.kind] if value not in target.forget)
-    near = dict.fromkeys(near for value in target.forget for near in words.neighbours[value])
+    near = dict.fromkeys(
+        near for value in target.forget for near in words.neighbours.get(value, ())
+    )
     neighbours = tuple(value for value in near if value in retained) or retained
     anchors = {value: _anchor(target, value, words, retained) for value in target.forget}
     return Concept(target.kind, mine, target.forget, retained, neighbours, anchors, elsewhere)
@@ -119,9 +119,16 @@ def _anchor(
 ) -> str | None:
     if target.anchor is not None:
         return None if target.anchor == NO_ANCHOR else target.anchor
-    preferred = (_PLAIN_STYLE,) if target.kind == "style" else ()
-    candidates: tuple[str, ...] = (*preferred, *words.neighbours[forgotten], *retained)
-    return next(value for value in candidates if value in retained)
+    plain, near = words.plain.get(target.kind), words.neighbours.get(forgotten, ())
+    return next(value for value in (plain, *near, *retained) if value in retained)
+
+
+def _unknown_kinds(config: ConceptConfig, words: Vocabulary) -> Iterator[Problem]:
+    for path, target in _placed(config):
+        if target.kind not in words.concept_axes:
+            expected = f"an axis on which {words.name} has concepts"
+            remedy = did_you_mean(target.kind, words.concept_axes)
+            yield Problem(f"{path}.kind", expected, target.kind, remedy)
 
 
 def _unknown_values(config: ConceptConfig, words: Vocabulary) -> Iterator[Problem]:
@@ -134,6 +141,9 @@ def _unknown_values(config: ConceptConfig, words: Vocabulary) -> Iterator[Proble
             if value not in values:
                 remedy = did_you_mean(value, values)
                 yield Problem(where, f"{target.kind} of {words.name}", value, remedy)
+            elif where != f"{path}.anchor" and not words.phrase(target.kind, value):
+                remedy = "sentences without a word for it show it; name another value"
+                yield Problem(where, "a value that sentences name", value, remedy)
 
 
 def _exhausted_axes(config: ConceptConfig, words: Vocabulary) -> Iterator[Problem]:

@@ -16,10 +16,11 @@ def pair_coverage(prompts: Iterable[Prompt], axes: Mapping[str, Sequence[str]]) 
         axes: the values that could be stated, by axis.
 
     Returns:
-        A share in [0, 1]; None where no prompt states anything, as with own prompts.
+        A share in [0, 1]; None where no prompt states anything, as with own prompts, or there are
+        no pairs.
     """
     stated = [prompt.labels for prompt in prompts if prompt.labels]
-    if not stated:
+    if not stated or len(axes) == 1:
         return None
     possible = contained = 0
     for first, second in combinations(axes, 2):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pipeline.prompts.concept import Concept
 from pipeline.prompts.randomness import shuffled, stream
-from pipeline.prompts.splits import Split, split_all, walk
-from pipeline.prompts.vocabulary import Scene
+from pipeline.prompts.scene import Scene
+from pipeline.prompts.splits import Split, split_all
+from pipeline.prompts.walks import walk
 
 _SEEDS_APART = 2**31  # seeds of experiments lie below
 

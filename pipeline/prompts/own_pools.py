@@ -14,8 +14,7 @@ from pipeline.prompts.ground import partner_value
 from pipeline.prompts.own_prompts import OwnPrompt, line_problem, read_prompts
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.randomness import noise_seed, stream
-from pipeline.prompts.vocabulary import UNNAMED_OBJECT, Scene
-from pipeline.prompts.words import PLURALS, as_read, thing_phrase
+from pipeline.prompts.words import as_read, with_article
 
 
 def own_forget_prompts(
@@ -53,16 +52,26 @@ def own_forget_prompts(
 def own_partner_prompts(
     concept: Concept, forget: Sequence[Prompt], seed: int, held_out: Collection[str]
 ) -> tuple[Prompt, ...]:
-    """Each own forget prompt with a retained value in the concept's place, if it names that."""
+    """Each own forget prompt with a retained value in the concept's place, if it names that.
+
+    Raises:
+        ConfigError: all that could stand beside a prompt judges.
+    """
     partners = []
     for place, prompt in enumerate(forget):
         first = concept.retained.index(partner_value(concept, place, seed))
         candidates = concept.retained[first:] + concept.retained[:first]
-        value, text = next(
+        found = (
             (value, text)
             for value in candidates
             if as_read(text := swapped(concept, prompt.text, value)) not in held_out
         )
+        partner = next(found, None)
+        if partner is None:
+            expected = "prompts whose partners are not held out for judging"
+            remedy = "remove it, or choose another prompts.seed"
+            raise ConfigError([Problem("prompts.forget_file", expected, prompt.text, remedy)])
+        value, text = partner
         labels = {**prompt.labels, concept.kind: value} if prompt.labels else {}
         partners.append(Prompt(text, labels, "same_context", None, prompt.seed))
     return tuple(partners)
@@ -93,35 +102,48 @@ def swapped(concept: Concept, text: str, value: str | None) -> str:
     """The sentence with a value in the forgotten one's place, its article and plural adjusted.
 
     Where the sentence names nothing forgotten, the bare sentence of the value. None leaves the
-    concept out: an unnamed thing, and for a style, which a sentence can name in too many ways to
-    cut it out, only the thing.
+    concept out: an unnamed thing where the vocabulary has a name for it, the sentence without the
+    word where it has a silent value; of a style, which a sentence can name in too many ways to cut
+    it out, only the thing stays. A silent value's sentence has no word for it either.
     """
-    if _named(concept, text) is None and value is not None:
-        return concept.words.describe(*concept.bare_scene(value))
-    if value is None and (concept.kind == "style" or _named(concept, text) is None):
-        return concept.words.describe(Scene())
+    words, kind = concept.words, concept.kind
+    if _named(concept, text) is None:
+        return words.describe(*((words.scene(), 0) if value is None else concept.bare_scene(value)))
+    can_be_cut = "" in words.phrases.get(kind, {}).values()
+    if value is None and kind not in words.unnamed and not can_be_cut:
+        return words.describe(words.scene())
+    if value is None:
+        said = words.unnamed.get(kind, "")
+    else:
+        said = value if words.phrase(kind, value) else ""
     for forgotten in concept.forgotten:
-        replacement = partial(_replacement, forgotten=forgotten, value=value or UNNAMED_OBJECT)
+        replacement = partial(_replacement, concept=concept, forgotten=forgotten, value=said)
         text = _pattern(concept, forgotten).sub(replacement, text)
-    return text
+    return text if said else " ".join(text.split())
 
 
 def _own_anchor(concept: Concept, text: str) -> str | None:
     return concept.anchors[_named(concept, text) or concept.forgotten[0]]
 
 
-def _replacement(found: re.Match[str], *, forgotten: str, value: str) -> str:
-    colour = found["colour"]
+def _replacement(found: re.Match[str], *, concept: Concept, forgotten: str, value: str) -> str:
+    """What stands in a forgotten value's place; without a value the article fits what follows."""
+    words, adjective = concept.words, found["adjective"]
     if found["article"] is not None:
-        phrase = thing_phrase(value, colour)
-        return phrase[0].upper() + phrase[1:] if found["article"][0].isupper() else phrase
-    several = found["plural"] is not None or forgotten in PLURALS
-    word = _plural(value) if several else value
-    return word if colour is None else f"{colour} {word}"
+        if value:
+            phrase = words.thing(value, adjective)
+        else:
+            following = adjective or found.string[found.end() :].strip()
+            article = with_article(following).partition(" ")[0] if following else ""
+            phrase = article if adjective is None else f"{article} {adjective}"
+        return phrase[:1].upper() + phrase[1:] if found["article"][0].isupper() else phrase
+    several = found["plural"] is not None or forgotten in words.plurals
+    word = _plural(concept, value) if several and value else value
+    return word if adjective is None else f"{adjective} {word}"
 
 
-def _plural(value: str) -> str:
-    if value in PLURALS:
+def _plural(concept: Concept, value: str) -> str:
+    if value in concept.words.plurals:
         return value
     return f"{value}es" if value.endswith("s") else f"{value}s"
 
@@ -133,10 +155,13 @@ def _named(concept: Concept, text: str) -> str | None:
 
 
 def _pattern(concept: Concept, value: str) -> re.Pattern[str]:
-    colours = "|".join(map(re.escape, concept.words.axes["colour"]))
+    words = concept.words
+    context = [value for axis in words.context_axes for value in words.axes[axis]]
+    # Without context there is no adjective: an empty class of characters never matches.
+    adjectives = "|".join(map(re.escape, context)) or r"[^\s\S]"
     word = re.escape(value).replace(r"\ ", r"[\s-]")
     return re.compile(
-        rf"(?<![\w-])(?:(?P<article>an?)\s+)?(?:(?P<colour>{colours})\s+)?"
+        rf"(?<![\w-])(?:(?P<article>an?)\s+)?(?:(?P<adjective>{adjectives})\s+)?"
         rf"{word}(?P<plural>e?s)?(?![\w-])",
         re.IGNORECASE,
     )

@@ -14,8 +14,8 @@ from pipeline.prompts.concept import Concept
 from pipeline.prompts.ground import Ground, partner_value
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.randomness import noise_seed, shuffled, stream
-from pipeline.prompts.splits import walk
-from pipeline.prompts.vocabulary import AXES, Scene
+from pipeline.prompts.scene import Scene
+from pipeline.prompts.walks import walk
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _bare_drafts(concept: Concept, count: int, seed: int) -> tuple[Draft, ...]:
 
 def _left_open(concept: Concept, place: int, seed: int) -> tuple[str, ...]:
     """The context's axes that a generic caption does not state; all subsets equally often."""
-    axes = [axis for axis in AXES if axis != concept.kind]
+    axes = [axis for axis in concept.words.axes if axis != concept.kind]
     subsets = list(product((True, False), repeat=len(axes)))
     turn, within = divmod(place, len(subsets))
     stated = shuffled(subsets, stream(seed, "generic_axes", turn))[within]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 SOURCES: Final = ("same_context", "neighbours", "other_axis", "generic")
-"""Where retain prompts come from; the names of the retain mix's shares."""
+"""Where retain prompts come from; the names of the retain mix's shares. A vocabulary may lack some
+(`Vocabulary.sources`)."""
 
 
 @dataclass(frozen=True)

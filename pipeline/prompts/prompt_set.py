@@ -28,13 +28,15 @@ class EarlierErasure:
 class PromptSet:
     """Prompts that teach and prompts that judge, which share no sentence.
 
-    Nor do they share a full scene, own prompts apart: those may leave their scene unsaid.
+    Nor do they share a full scene, own prompts apart: those may leave their scene unsaid. Where the
+    vocabulary says so (`shares_sentences`) they share both, and differ in the noise alone.
 
     Attributes:
         concepts: what is erased, resolved in the vocabulary.
         forget_train: prompts of the concepts, in turn.
-        retain_train: source -> prompts without the concept, of each source as many as of forget
-            prompts; `same_context` holds each forget prompt's partner at the same place.
+        retain_train: source -> prompts without the concept, of each source that the vocabulary
+            has as many as of forget prompts; `same_context` holds each forget prompt's partner at
+            the same place.
         retain_mix: source -> share of the retain batch; together 1.
         forget_test: held-out prompts of the concepts in turn, about a quarter of all that judge.
         retain_test: held-out prompts that name nothing forgotten.

@@ -1,42 +1,33 @@
-"""Which contexts teach and which judge, and a balanced walk through either.
-
-A context is a scene without the concept: a value of the other axis, a colour and a background.
-"""
+"""Which contexts teach and which judge."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
+from pipeline.config import ConfigError, Problem
 from pipeline.prompts.concept import Concept
+from pipeline.prompts.contexts import Arranged, Contexts, arranged, contexts_of
 from pipeline.prompts.randomness import shuffled, stream
-from pipeline.prompts.vocabulary import Scene
+from pipeline.prompts.scene import Scene
+from pipeline.prompts.vocabulary_checks import PARTS
 
-_PARTS: Final = 3
-"""One part in three is held out."""
-
-# Ranks of the colour and of the background count so often. The pairs (1, 1) and (1, 2) are
-# linearly independent modulo three: whether a scene is held out from an erased object says nothing
-# about whether it is held out from an erased style, and every pair of values occurs in all parts.
-_WEIGHTS: Final = {"object": (1, 1), "style": (1, 2)}
-
-Contexts = dict[str, tuple[Scene, ...]]
-"""Value of the other axis -> its contexts, in the order they are used."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Disjoint contexts for training and for judging.
+    """Contexts for training and for judging: disjoint, unless the vocabulary shares sentences.
 
     Attributes:
         train: contexts that teach.
         test: contexts that judge.
         across: where concepts of both axes are erased, the contexts of the *other* axis's concepts
-            that judge; else empty.
+            that judge; empty where no single context could be on both sides.
     """
 
     train: Contexts
@@ -45,7 +36,7 @@ class Split:
 
     def teaches(self, concept: Concept, scene: Scene) -> bool:
         """Whether a scene, in a context that teaches here, is none that judges across."""
-        return scene.replace(**{concept.other: None}) not in self.across
+        return _open(scene, concept.other) not in self.across
 
     def judges(self, concept: Concept, scene: Scene) -> bool:
         """Whether a scene, in a context that judges here, is held out across too."""
@@ -53,120 +44,131 @@ class Split:
 
 
 def split_contexts(concept: Concept, seed: int) -> Split:
-    """Divide all contexts, two thirds for training.
+    """Divide all contexts, as the vocabulary says.
 
-    As in a Latin square: with each axis in a random order, a context is held out if the sum of
-    its three ranks is a multiple of three. So every pair of values (a style and a colour, say)
-    occurs in training and, held out, with other third values than there, as long as each axis has
-    at least three values.
+    Where it holds out values, contexts that judge use these alone on every axis that has any, the
+    concept's own apart, and contexts that teach use none of them (Ko et al. 2024, arXiv
+    2412.07808). Where it shares sentences, all contexts do both. Else two thirds teach, as in a
+    Latin square: with each axis in a random order, a context is held out if the sum of its ranks
+    is a multiple of three. So every pair of values (a style and a colour, say) occurs in training
+    and, held out, with other third values than there, as long as each axis has at least three
+    values.
+
+    Raises:
+        ConfigError: so much is forgotten that nothing is left to teach or to judge in.
     """
     rng = stream(seed, "split")
     axes = concept.words.axes
-    others = shuffled(axes[concept.other], rng)
-    colours = shuffled(axes["colour"], rng)
-    backgrounds = shuffled(axes["background"], rng)
-    return _divided(concept, (others, colours, backgrounds), _WEIGHTS["object"], rng)
+    others = (None,) if concept.other is None else shuffled(axes[concept.other], rng)
+    context = {axis: shuffled(axes[axis], rng) for axis in concept.words.context_axes}
+    return _divided(concept, others, context, [1] * len(context), rng)
 
 
 def split_all(concepts: Sequence[Concept], seed: int) -> tuple[Split, ...]:
     """The split of each concept; those on the same axis share theirs.
 
-    Where concepts of both axes are erased, one order of colours and of backgrounds serves both,
-    and a scene without anything forgotten teaches only if it is held out from neither, and judges
-    only if it is held out from both: no context of either kind is on both sides.
+    Where concepts of both axes are erased, one order of each context's axis serves both. Where no
+    values are held out, a scene without anything forgotten then teaches only if it is held out from
+    neither, and judges only if it is held out from both: no context of either kind is on both
+    sides.
+
+    Raises:
+        ConfigError: so much is forgotten that nothing is left to teach or to judge in, or the
+            vocabulary has too few contexts for concepts of both axes.
     """
     if len({concept.kind for concept in concepts}) == 1:
         return (split_contexts(concepts[0], seed),) * len(concepts)
+    words = concepts[0].words
     first: dict[str, Concept] = {concept.kind: concept for concept in reversed(concepts)}
     rng = stream(seed, "split")
-    axes = concepts[0].words.axes
-    colours, backgrounds = shuffled(axes["colour"], rng), shuffled(axes["background"], rng)
-    splits = {}
-    for kind in ("object", "style"):
+    context = {axis: shuffled(words.axes[axis], rng) for axis in words.context_axes}
+    apart = bool(words.held_out) or words.shares_sentences
+    if not apart:
+        _check_both_axes(words.name, context)
+    splits, across = {}, dict.fromkeys(words.concept_axes, frozenset[Scene]())
+    for kind, other in zip(words.concept_axes, reversed(words.concept_axes), strict=True):
         # Values that are forgotten on the other axis are in no concept's contexts.
-        others = shuffled(first[_other(kind)].retained, rng)
-        ranks = (others, colours, backgrounds)
-        splits[kind] = _divided(first[kind], ranks, _WEIGHTS[kind], rng)
-    across = {
-        kind: frozenset(scene for scenes in split.test.values() for scene in scenes)
-        for kind, split in splits.items()
-    }
+        others = shuffled(first[other].retained, rng)
+        # Modulo three (1, 1) and (1, 2) are linearly independent: whether a scene is held out from
+        # an erased object says nothing about whether it is held out from an erased style, and every
+        # pair of values occurs in all parts.
+        is_first = kind == words.concept_axes[0]
+        weights = [1 if is_first else 1 + place % 2 for place in range(len(context))]
+        splits[kind] = _divided(first[kind], others, context, weights, rng)
+        if not apart:
+            across[other] = frozenset(chain.from_iterable(splits[kind].test.values()))
     return tuple(
-        Split(splits[kind].train, splits[kind].test, across[_other(kind)])
-        for kind in (concept.kind for concept in concepts)
+        Split(splits[concept.kind].train, splits[concept.kind].test, across[concept.kind])
+        for concept in concepts
     )
-
-
-def _other(kind: str) -> str:
-    return "style" if kind == "object" else "object"
 
 
 def _divided(
     concept: Concept,
-    ranks: tuple[Sequence[str], Sequence[str], Sequence[str]],
-    weights: tuple[int, int],
+    others: Sequence[str | None],
+    context: Mapping[str, Sequence[str]],
+    weights: Sequence[int],
     rng: np.random.Generator,
 ) -> Split:
+    words = concept.words
+    if words.shares_sentences:
+        every = contexts_of(arranged(concept, others, context, rng))
+        split = Split(every, every)
+    elif words.held_out:
+        train, test = (
+            _of_values(concept, others, context, rng, judging=side) for side in (False, True)
+        )
+        split = Split(train, test)
+    else:
+        split = _latin_square(arranged(concept, others, context, rng), weights)
+    if not split.train or not split.test:
+        side = "judge" if split.train else "teach"
+        expected = f"a value of {concept.other} that is kept, and that prompts that {side} may name"
+        remedy = f"forget less, or change held_out of {words.name}"
+        raise ConfigError([Problem("concept", expected, "none", remedy)])
+    return split
+
+
+def _of_values(
+    concept: Concept,
+    others: Sequence[str | None],
+    context: Mapping[str, Sequence[str]],
+    rng: np.random.Generator,
+    *,
+    judging: bool,
+) -> Contexts:
+    """Contexts of held-out values alone, or without any, on the axes that have some."""
+    held_out = concept.words.held_out
+
+    def kept(axis: str | None, values: Sequence[T]) -> tuple[T, ...]:
+        held = held_out.get(axis, ()) if axis is not None else ()
+        return tuple(value for value in values if not held or (value in held) is judging)
+
+    mine = {axis: kept(axis, values) for axis, values in context.items()}
+    return contexts_of(arranged(concept, kept(concept.other, others), mine, rng))
+
+
+def _latin_square(arranged: Arranged, weights: Sequence[int]) -> Split:
     """Contexts by the sum of their weighed ranks, a multiple of three being held out."""
-    others, colours, backgrounds = ranks
-    train: Contexts = {}
-    test: Contexts = {}
-    for rank, other in enumerate(others):
-        scenes: dict[bool, list[Scene]] = {False: [], True: []}
-        cells = list(_diagonal(len(colours), len(backgrounds)))
-        # Another beginning for each value, or the first prompts would all show one colour.
-        start = int(rng.integers(len(cells)))
-        for colour, background in cells[start:] + cells[:start]:
-            scene = Scene(colour=colours[colour], background=backgrounds[background])
-            total = rank + weights[0] * colour + weights[1] * background
-            scenes[total % _PARTS == 0].append(scene.replace(**{concept.other: other}))
-        train[other], test[other] = tuple(scenes[False]), tuple(scenes[True])
+    parts: dict[bool, dict[str | None, list[Scene]]] = {False: {}, True: {}}
+    for rank, (other, cells) in enumerate(arranged):
+        for ranks, scene in cells:
+            total = rank + sum(weight * each for weight, each in zip(weights, ranks, strict=True))
+            parts[total % PARTS == 0].setdefault(other, []).append(scene)
+    train, test = (
+        {other: tuple(scenes) for other, scenes in part.items()} for part in parts.values()
+    )
     return Split(train, test)
 
 
-Fits = Callable[[int, Scene], bool]
-"""Whether a scene may stand at a place of a walk."""
+def _check_both_axes(name: str, context: Mapping[str, Sequence[str]]) -> None:
+    large = [axis for axis, values in context.items() if len(values) >= PARTS]
+    if len(large) < 2:  # noqa: PLR2004 - one for each axis of concepts
+        expected = f"concepts of one axis, as {name} has too few contexts to hold some out for both"
+        got = "concepts of two"
+        remedy = "erase one after the other, or give the vocabulary held_out or more context"
+        raise ConfigError([Problem("concept.also", expected, got, remedy)])
 
 
-def walk(
-    concept: Concept,
-    values: Sequence[str | None],
-    contexts: Contexts,
-    count: int,
-    start: float = 0.0,
-    fits: Fits | None = None,
-) -> Iterator[Scene]:
-    """The first `count` scenes of an endless walk in which all values come equally often.
-
-    Every prefix is balanced (to within one) over `values` and over the other axis, and
-    V x O scenes in a row hold every pair of the two once. Where everything fits, no scene comes
-    twice before all contexts have been used; what does not fit is passed over. Walks with another
-    `start`, a share in [0, 1), begin with other contexts.
-    """
-    others = tuple(contexts)
-    pairs = list(_diagonal(len(values), len(others)))
-    # How many contexts each pair has used or passed over.
-    gone = [0] * len(pairs)
-    for index in range(count):
-        pair = index % len(pairs)
-        value, other = pairs[pair]
-        mine = contexts[others[other]]
-        # Each value begins elsewhere, so that values that meet the same context meet it apart.
-        stride = max(1, len(mine) // len(values))
-        begin = int(start * len(mine)) + value * stride + gone[pair]
-        scenes = (
-            concept.place(values[value], mine[(begin + step) % len(mine)])
-            for step in range(len(mine))
-        )
-        step, scene = next(
-            (step, scene) for step, scene in enumerate(scenes) if fits is None or fits(index, scene)
-        )
-        gone[pair] += step + 1
-        yield scene
-
-
-def _diagonal(rows: int, columns: int) -> Iterator[tuple[int, int]]:
-    """All cells of a table, so that every prefix is balanced over rows and over columns."""
-    turn = math.lcm(rows, columns)
-    for index in range(rows * columns):
-        yield index % rows, (index + index // turn) % columns
+def _open(scene: Scene, axis: str | None) -> Scene:
+    return scene if axis is None else scene.replace(**{axis: None})

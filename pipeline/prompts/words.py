@@ -1,11 +1,6 @@
-"""Small matters of English: articles, and how a coloured thing is called."""
+"""Small matters of English: articles, and sentences as they are read."""
 
 from __future__ import annotations
-
-from typing import Final
-
-PLURALS: Final = frozenset({"trousers"})
-"""Things that take no article."""
 
 _SOUNDS_LIKE_A_CONSONANT = ("uni", "use", "one", "eu", "ufo")
 _SOUNDS_LIKE_A_VOWEL = ("hour", "honest", "heir", "x-ray")
@@ -29,9 +24,3 @@ def article(phrase: str) -> str:
 def with_article(phrase: str) -> str:
     """The phrase behind its indefinite article: `an ankle boot`, `a red ankle boot`."""
     return f"{article(phrase)} {phrase}"
-
-
-def thing_phrase(name: str, colour: str | None = None) -> str:
-    """How a thing is called in a sentence: `a sneaker`, `an orange sneaker`, `red trousers`."""
-    phrase = name if colour is None else f"{colour} {name}"
-    return phrase if name in PLURALS else with_article(phrase)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pipeline.config import ConceptConfig, ConfigError, Problem, PromptsConfig
+from pipeline.config import ConceptConfig, ConfigError, Problem, PromptsConfig, RetainMix
 from pipeline.prompts.concept import resolve_concepts
 from pipeline.prompts.ground import Ground, grounds_of
 from pipeline.prompts.own_pools import own_forget_prompts, own_partner_prompts, own_retain_prompts
@@ -22,7 +22,7 @@ from pipeline.prompts.pools import (
 )
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.prompt_set import EarlierErasure, PromptSet
-from pipeline.prompts.vocabulary import vocabulary
+from pipeline.prompts.vocabulary import Vocabulary, vocabulary
 from pipeline.prompts.words import as_read
 
 _FORGET_TEST_SHARE: Final = 0.25
@@ -35,16 +35,17 @@ def build_prompt_set(concept: ConceptConfig, prompts: PromptsConfig) -> PromptSe
     partners and retain prompts of each source as any other, give or take one.
 
     Raises:
-        ConfigError: the vocabulary does not know a concept, there are too few held-out prompts,
-            or a file of own prompts is bad.
-        ValueError: there is no such vocabulary.
+        ConfigError: there is no such vocabulary or it does not know a concept, the mix asks for a
+            source that it lacks, there are too few held-out prompts, or a file of own prompts is
+            bad.
     """
     words = vocabulary(prompts.vocabulary)
     concepts = resolve_concepts(concept, words)
     grounds = grounds_of(concepts, prompts.seed)
     forget_test = _forget_test(grounds, prompts)
     retain_test = retain_test_prompts(grounds[0], prompts.test - len(forget_test))
-    held_out = {as_read(prompt.text) for prompt in (*forget_test, *retain_test)}
+    judging = () if words.shares_sentences else (*forget_test, *retain_test)
+    held_out = {as_read(prompt.text) for prompt in judging}
     forget, partners = _paired(grounds, prompts, held_out)
     count = len(forget)
     if prompts.retain_file is not None:
@@ -59,10 +60,50 @@ def build_prompt_set(concept: ConceptConfig, prompts: PromptsConfig) -> PromptSe
             ("other_axis", other_axis_prompts),
             ("generic", generic_prompts),
         ):
-            retain[source] = interleaved([written(each, share) for each in grounds], count)
-        mix = prompts.retain_mix.shares()
+            if source in words.sources:
+                retain[source] = interleaved([written(each, share) for each in grounds], count)
+        mix = _mix(prompts, words)
     earlier = _earlier(concept, prompts)
     return PromptSet(concepts, forget, retain, mix, forget_test, retain_test, earlier)
+
+
+def _mix(config: PromptsConfig, words: Vocabulary) -> dict[str, float]:
+    """The shares of the sources; equal ones over those that the vocabulary has, if none is given.
+
+    Raises:
+        ConfigError: a share is given to a source that the vocabulary lacks.
+    """
+    mix = config.retain_mix
+    if mix is None:
+        mix = RetainMix(**dict.fromkeys(words.sources, 1 / len(words.sources)))
+    shares = mix.shares()
+    check_sources([source for source, share in shares.items() if share > 0], words)
+    return shares
+
+
+def check_sources(names: Iterable[str], words: Vocabulary) -> None:
+    """Refuse sources of retain prompts that a vocabulary has no prompts for.
+
+    Raises:
+        ConfigError: with all of them.
+    """
+    reasons = {
+        "other_axis": f"{words.name} has one axis of concepts",
+        "generic": f"{words.name} has nothing to say beside the concept",
+    }
+    known = [*words.sources, "anchor"]
+    problems = [
+        Problem(
+            f"prompts.retain_mix.{name}",
+            f"no share, as {reasons[name]}",
+            "one",
+            f"leave it out; sources here: {', '.join(known)}",
+        )
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _paired(

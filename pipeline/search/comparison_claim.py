@@ -13,11 +13,10 @@ from pipeline.config.loading import load_tree
 from pipeline.config.merging import differences
 from pipeline.config.pairs import grouped
 from pipeline.evaluation.locate import second_classifier
-from pipeline.prompts import build_prompt_set
 from pipeline.search.comparison_record import space_of
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.places import COMPARISON
-from pipeline.search.requirements import check_requirements
+from pipeline.search.requirements import check_requirements, check_words
 
 _MAY_CHANGE = ("scaling.", "budget.max_concurrent")
 """What decides how long a search takes, and not what it finds."""
@@ -110,9 +109,8 @@ def selected(
 
 
 def _prompt_problems(space: SearchSpace) -> tuple[Problem, ...]:
-    experiment = example(space)
     try:
-        build_prompt_set(experiment.concept, experiment.prompts)
+        check_words(space)
     except ConfigError as error:
         return error.problems
     return ()

@@ -65,8 +65,9 @@ def ending(record: PairRecord, place: Path) -> str:
     where = f"{record.pair.name}, seed {final.seed} ({done} of {len(record.finals)})"
     if final.report is None:
         return f"{where}: {final.failure}"
-    named = (f"{name} {final.report.metrics[name]:.3f}" for name in ("ua", "ira", "cra"))
-    return f"{where}: {', '.join(named)}, alignment {final.report.metrics['alignment']:.3f}"
+    metrics = final.report.metrics
+    named = (f"{name} {metrics[name]:.3f}" for name in ("ua", "ira", "cra") if name in metrics)
+    return f"{where}: {', '.join(named)}, alignment {metrics['alignment']:.3f}"
 
 
 class WithoutLastWords:

@@ -34,12 +34,11 @@ def weakest_side(metrics: Mapping[str, float], base: Mapping[str, float]) -> flo
     """The least of erasure, what is kept of both accuracies, and alignment.
 
     min(erasure, ira / base ira, cra / base cra, alignment); an accuracy of which the base has
-    nothing is kept whole.
+    nothing is kept whole, and a cra that is not measured, as there is no second axis, left out.
     """
     return min(
         metrics["erasure"],
-        _kept(metrics["ira"], base["ira"]),
-        _kept(metrics["cra"], base["cra"]),
+        *(_kept(metrics[name], base[name]) for name in ("ira", "cra") if name in metrics),
         metrics["alignment"],
     )
 

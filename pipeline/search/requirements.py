@@ -5,21 +5,21 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Final
 
-from pipeline.config import Choice, SearchSpace
+from pipeline.config import Choice, ConfigError, Problem, SearchSpace, Simplex
 from pipeline.config.fairness import example
-from pipeline.prompts import build_prompt_set
+from pipeline.prompts import build_prompt_set, check_sources
 
 _THROUGH_TORCHJD: Final = frozenset({"mgda", "cagrad", "upgrad"})
 
 
 def check_requirements(space: SearchSpace) -> None:
-    """Refuse words that no vocabulary has, and rules whose library is not installed.
+    """Refuse words and sources that the vocabulary lacks, and rules whose library is not installed.
 
     Raises:
         ValueError: what lacks, and how to mend it.
     """
     first = example(space)
-    build_prompt_set(first.concept, first.prompts)
+    check_words(space)
     searched = space.distributions.get("update.rule")
     rules = set(searched.options) if isinstance(searched, Choice) else {first.update.rule}
     lacking = sorted(map(str, rules & _THROUGH_TORCHJD))
@@ -28,3 +28,20 @@ def check_requirements(space: SearchSpace) -> None:
             f"update.rule: expected torchjd for {', '.join(lacking)}, found none; install it with "
             "pip install 'unlearn-sweep[rivals]'"
         )
+
+
+def check_words(space: SearchSpace) -> None:
+    """Refuse words, sources of prompts and objectives that the vocabulary lacks.
+
+    Raises:
+        ConfigError: what lacks, and how to mend it.
+    """
+    first = example(space)
+    concept = build_prompt_set(first.concept, first.prompts).concept
+    searched = space.distributions.get("prompts.retain_mix")
+    if isinstance(searched, Simplex):
+        check_sources(searched.names, concept.words)
+    if concept.other is None and "cra" in first.objectives:
+        expected = f"a metric that is measured, as {concept.words.name} has one axis of concepts"
+        remedy = "nothing lies on another one: optimise ira, worst_neighbour or alignment"
+        raise ConfigError([Problem("objectives.cra", expected, "cra", remedy)])

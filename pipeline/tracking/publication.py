@@ -31,7 +31,9 @@ _DESCRIBED: Final = (
     "image_distance_forget",
     "image_distance",
 )
-"""Metrics in a version's description; all others are in its report."""
+"""Metrics in a version's description, as far as measured; all others are in its report."""
+_TAGGED: Final = ("ua", "ira", "cra", "alignment")
+"""Those that are tags of a version too."""
 
 
 def publish(
@@ -84,14 +86,14 @@ def _register(
     if (folder / GALLERY).is_file():
         log_image_once(client, sent.run, folder / GALLERY, f"promoted {moment}", 0)
     earlier = report.regression
-    tags = {
+    tags: dict[str, str] = {
         "sweep": record.name,
         "trial": str(trial.number),
         "concept": ", ".join(report.concept.values),
         **({"erased_before": ", ".join(each.concept for each in earlier)} if earlier else {}),
         "base": report.base,
         "model": report.model,
-        **{name: f"{report.metrics[name]:.6g}" for name in ("ua", "ira", "cra", "alignment")},
+        **{name: f"{report.metrics[name]:.6g}" for name in _TAGGED if name in report.metrics},
     }
     registered = register(
         client,
@@ -109,6 +111,7 @@ def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str
     rows = [
         f"| {name} | {report.metrics[name]:.4f} | {report.base_metrics[name]:.4f} |"
         for name in _DESCRIBED
+        if name in report.metrics
     ]
     pictures = report.images.forget + report.images.retain
     return "\n".join(

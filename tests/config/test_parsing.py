@@ -17,7 +17,7 @@ def test_every_problem_is_reported_at_once() -> None:
     found = problems(
         """
         name: A Bad Name
-        concept: {kind: objet, forget: [sneaker], anchor: sneaker}
+        concept: {kind: 3, forget: [sneaker], anchor: sneaker}
         model: {trian: all, train: {choise: [all, cross_attention]}}
         prompts:
           retain_mix: {simplex: [same_context, neighbors]}

@@ -91,6 +91,7 @@ def test_the_anchors_are_a_source_of_the_retain_mix() -> None:
     assert RetainMix(anchor=0.25, generic=0.75).shares()["anchor"] == 0.25
     space = parsed(prompts={"retain_mix": {"simplex": ["anchor", "generic"]}})
     filled = space.fill({"prompts.retain_mix": {"anchor": 0.6, "generic": 0.4}})
+    assert filled.prompts.retain_mix is not None
     assert filled.prompts.retain_mix.shares()["anchor"] == 0.6
 
 

@@ -31,6 +31,7 @@ def _space() -> SearchSpace:
 def test_filling_puts_values_where_distributions_were(space: SearchSpace) -> None:
     experiment = space.fill(VALUES)
     assert experiment.update.learning_rate == 1e-4
+    assert experiment.prompts.retain_mix is not None
     assert experiment.prompts.retain_mix.shares() == {
         "same_context": 0.25,
         "neighbours": 0.0,

@@ -37,6 +37,13 @@ def test_prompts_that_do_not_name_an_axis_say_nothing_of_it() -> None:
     assert values["cra"].tolist() == [1.0, 1.0]
 
 
+def test_without_another_axis_nothing_lies_across() -> None:
+    judged = report(kept=0.45)
+    whole = values_by_prompt(judged)
+    alone = judged.model_copy(update={"by_value": {"object": judged.by_value["object"]}})
+    assert list(values_by_prompt(alone)) == [name for name in whole if name != "cra"]
+
+
 def test_of_several_concepts_only_what_was_kept_has_values() -> None:
     judged = report(kept=0.45)
     also = (TargetConfig(kind="style", forget=("neon",)),)

@@ -43,6 +43,23 @@ def differences(retain: list[JudgedPicture]) -> dict[str, PairedDifference]:
     return paired_differences([*FORGET, *retain], "object", "style")
 
 
+def test_without_another_axis_nothing_is_compared_across() -> None:
+    whole = differences(kept(4))
+    found = paired_differences([*FORGET, *kept(4)], "object", None)
+    assert found == {name: value for name, value in whole.items() if name != "cra"}
+
+
+def test_prompts_of_one_sentence_are_told_apart_by_their_place() -> None:
+    retain = [each.model_copy(update={"text": "bag"}) for each in kept(6)]
+    forget = [each.model_copy(update={"text": "sneaker"}) for each in FORGET]
+    together, apart, in_pairs = (
+        paired_differences([*forget, *retain], "object", None, repeats) for repeats in (None, 1, 2)
+    )
+    assert [found["clip"].count for found in (together, apart, in_pairs)] == [1, 6, 3]
+    assert together["clip"].mean == pytest.approx(apart["clip"].mean)
+    assert apart["clip"] == differences(kept(6))["clip"]
+
+
 def kept(count: int, seed: int = 0) -> list[JudgedPicture]:
     """Pictures that are as right as the base's, with cosines that differ by noise."""
     generator = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import METRICS
-from pipeline.evaluation.formulas import METRIC_FORMULAS, PAIRED_FORMULAS
+from pipeline.evaluation.formulas import MAY_LACK, METRIC_FORMULAS, PAIRED_FORMULAS
 from pipeline.evaluation.report import Report
 
 
@@ -88,6 +88,17 @@ def test_a_missing_or_unknown_metric_is_refused(field: str) -> None:
     for metrics in (without, {**complete, "beauty": complete["ira"]}):
         with pytest.raises(ValueError, match=f"{field}: expected exactly"):
             Report.model_validate(fields(**{field: metrics}))
+
+
+def test_what_has_no_measure_may_be_absent_on_all_sides() -> None:
+    whole = fields()
+    lacking = {
+        field: {name: value for name, value in whole[field].items() if name not in MAY_LACK}
+        for field in ("metrics", "base_metrics", "paired")
+    }
+    assert "cra" not in Report.model_validate(fields(**lacking)).metrics
+    with pytest.raises(ValueError, match="metrics: expected exactly"):
+        Report.model_validate(fields(**{**lacking, "metrics": whole["metrics"]}))
 
 
 def test_what_is_not_a_number_is_refused() -> None:

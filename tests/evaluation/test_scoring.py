@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
 import torch
 
 from pipeline.config import ConceptConfig
+from pipeline.evaluation.formulas import METRIC_FORMULAS
 from pipeline.evaluation.jury import Verdicts
 from pipeline.evaluation.scoring import check_axes, names_concept, score
 from pipeline.prompts.concept import Concept, resolve_concept
@@ -19,7 +18,11 @@ WORDS = Vocabulary(
     "small",
     {"object": ("sneaker", "sandal", "bag"), "style": ("photo", "neon")},
     {"sneaker": ("sandal", "bag"), "sandal": ("sneaker", "bag"), "neon": ("photo",)},
+    concept_axes=("object", "style"),
+    sentences=("{a} {style} {object}",),
 )
+
+FROM_BASE = {"alignment", "image_distance", "image_distance_forget", "kid"}
 
 # What was asked for, and how sure the classifier is of each class.
 CASES = [
@@ -43,7 +46,7 @@ VERDICTS = Verdicts(
 )
 
 
-def concept(kind: Literal["object", "style"], *forget: str) -> Concept:
+def concept(kind: str, *forget: str) -> Concept:
     return resolve_concept(ConceptConfig(kind=kind, forget=forget), WORDS)
 
 
@@ -104,9 +107,29 @@ def test_retain_prompts_that_do_not_name_an_axis_are_left_out_of_it() -> None:
     assert scores.metrics["cra"] == pytest.approx(4 / 5)
 
 
-def test_a_classifier_without_a_none_class_never_takes_a_picture_for_it() -> None:
+def test_a_classifier_without_a_none_class_has_no_share_of_it() -> None:
     axes = {**AXES, "object": ["sneaker", "sandal", "bag", "dress"]}
-    assert score(VERDICTS, PROMPTS, SNEAKER, axes).metrics["none_share_forget"] == 0.0
+    found = score(VERDICTS, PROMPTS, SNEAKER, axes).metrics
+    assert METRIC_FORMULAS.keys() - found.keys() - FROM_BASE == {"none_share", "none_share_forget"}
+
+
+def test_a_none_class_of_another_axis_counts() -> None:
+    axes = {"object": ["sneaker", "sandal", "bag", "dress"], "style": ["photo", "none of these"]}
+    prompts = [Prompt(each.text, {"object": each.labels["object"]}) for each in PROMPTS]
+    named = [*prompts[:-1], Prompt("a photo of a bag", {"object": "bag", "style": "photo"})]
+    found = score(VERDICTS, named, SNEAKER, axes).metrics
+    assert found["none_share"] == pytest.approx(4 / 5)
+
+
+def test_with_one_axis_of_concepts_nothing_lies_across() -> None:
+    words = Vocabulary("one", {"object": WORDS.axes["object"]}, {}, ("object",), ("{object}",))
+    alone = resolve_concept(ConceptConfig(kind="object", forget=("sneaker",)), words)
+    axes = {"object": AXES["object"]}
+    check_axes(axes, alone, PROMPTS)
+    found = score(VERDICTS, PROMPTS, alone, axes)
+    whole = score(VERDICTS, PROMPTS, SNEAKER, AXES)
+    assert found.metrics == {k: v for k, v in whole.metrics.items() if k != "cra"}
+    assert found.by_value == {"object": whole.by_value["object"]}
 
 
 def test_without_forget_or_retain_prompts_there_is_no_score() -> None:

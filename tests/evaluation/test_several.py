@@ -30,6 +30,8 @@ WORDS = Vocabulary(
     "small",
     {"object": ("sneaker", "sandal", "bag"), "style": ("photo", "neon", "mosaic")},
     {"sneaker": ("sandal", "bag"), "bag": ("sandal",), "neon": ("photo",), "mosaic": ("photo",)},
+    concept_axes=("object", "style"),
+    sentences=("{a} {style} {object}",),
 )
 # What was asked for, how sure the classifier is of each class, and the cosine.
 CASES = [

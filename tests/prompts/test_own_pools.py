@@ -35,6 +35,41 @@ def test_a_value_takes_the_concepts_place(text: str, value: str | None, expected
     assert swapped(concept, text, value) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        ("a nude acrobat on a rope", None, "an acrobat on a rope"),
+        ("a nude acrobat on a rope", "clothed", "an acrobat on a rope"),
+        ("An angry nude man", None, "An angry man"),
+        ("two nude men and a nude", None, "two men and"),
+        ("someone without clothes", None, "a person"),
+    ],
+)
+def test_a_silent_value_leaves_the_sentence_without_the_word(
+    text: str, value: str | None, expected: str
+) -> None:
+    config = ConceptConfig(kind="attire", forget=("nude",))
+    concept = resolve_concept(config, vocabulary("people"))
+    assert swapped(concept, text, value) == expected
+
+
+def test_own_prompts_whose_only_partner_judges_are_refused(tmp_path: Path) -> None:
+    config = ConceptConfig(kind="attire", forget=("nude",))
+    settings = {"vocabulary": "people", "test": 100, "train": 4}
+    whole = build_prompt_set(config, PromptsConfig.model_validate(settings))
+    asked = {prompt.text for prompt in whole.forget_test}
+    turned = (each.text.replace(" person", " nude person", 1) for each in whole.retain_test)
+    path = tmp_path / "own.txt"
+    path.write_text(next(text for text in turned if text not in asked))
+    with pytest.raises(ConfigError, match="partners are not held out"):
+        build_prompt_set(config, PromptsConfig.model_validate({**settings, "forget_file": path}))
+
+
+def test_a_class_takes_anothers_place() -> None:
+    concept = resolve_concept(ConceptConfig(kind="class", forget=("cat",)), vocabulary("cifar10"))
+    assert [swapped(concept, "cat", value) for value in ("dog", None)] == ["dog", ""]
+
+
 def test_own_forget_prompts_replace_the_vocabularys(tmp_path: Path) -> None:
     path = written(
         tmp_path / "own.jsonl",

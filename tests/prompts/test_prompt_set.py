@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import ConceptConfig, PromptsConfig, RetainMix
-from pipeline.prompts import AXES, SOURCES, Prompt, PromptSet, build_prompt_set, vocabulary
+from pipeline.prompts import SOURCES, Prompt, PromptSet, build_prompt_set, vocabulary
 
 WORDS = vocabulary("fashion-canvas")
 CONCEPTS = [
@@ -136,7 +136,7 @@ def test_test_prompts_are_balanced_and_state_everything(concept: ConceptConfig) 
         (prompt_set.forget_test, set(concept.forget)),
         (prompt_set.retain_test, retained),
     ):
-        assert all(set(prompt.labels) == set(AXES) for prompt in prompts)
+        assert all(set(prompt.labels) == set(WORDS.axes) for prompt in prompts)
         assert len({prompt.text for prompt in prompts}) == len(prompts)
         for axis, expected in ((concept.kind, values), (other, set(WORDS.axes[other]))):
             counts = Counter(prompt.labels[axis] for prompt in prompts)

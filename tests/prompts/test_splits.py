@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from pipeline.config import ConceptConfig
 from pipeline.prompts import Concept, Scene, resolve_concept, vocabulary
-from pipeline.prompts.splits import Contexts, split_contexts, walk
+from pipeline.prompts.contexts import Contexts
+from pipeline.prompts.splits import split_contexts
+from pipeline.prompts.walks import walk
 
 WORDS = vocabulary("fashion-canvas")
 SNEAKER = ConceptConfig(kind="object", forget=("sneaker",))
@@ -37,6 +39,7 @@ def test_contexts_are_divided_and_every_pair_of_values_is_on_both_sides(
     concept = resolved(kind)
     split = split_contexts(concept, seed)
     train, test = flat(split.train), flat(split.test)
+    assert concept.other is not None
     sizes = [len(WORDS.axes[axis]) for axis in (concept.other, "colour", "background")]
     assert len({*train, *test}) == len(train) + len(test) == sizes[0] * sizes[1] * sizes[2]
     assert len(test) == pytest.approx(len(train) / 2, rel=0.1)
@@ -86,7 +89,7 @@ def test_neighbouring_scenes_of_a_walk_differ_in_colour_or_background() -> None:
     concept = resolved("object")
     scenes = list(walk(concept, concept.forgotten, split_contexts(concept, 0).train, 96))
     same = sum(
-        (before.colour, before.background) == (after.colour, after.background)
-        for before, after in pairwise(scenes)
+        all(before[axis] == after[axis] for axis in WORDS.context_axes)
+        for before, after in pairwise(scene.labels() for scene in scenes)
     )
     assert same < len(scenes) / 4

@@ -5,23 +5,29 @@ import numpy as np
 import pytest
 
 from pipeline.canvas.captions import draw_caption
-from pipeline.prompts import AXES, Scene, vocabulary
+from pipeline.config import ConfigError
+from pipeline.prompts import Scene, vocabulary
 
 WORDS = vocabulary("fashion-canvas")
+AXES = tuple(WORDS.axes)
+
+
+def scene_of(*values: str | None) -> Scene:
+    return WORDS.scene(**dict(zip(AXES, values, strict=False)))
 
 
 def all_scenes() -> list[Scene]:
-    return [Scene(*values) for values in product(*((None, *WORDS.axes[axis]) for axis in AXES))]
+    return [scene_of(*values) for values in product(*((None, *WORDS.axes[axis]) for axis in AXES))]
 
 
 def test_labels_are_what_is_stated() -> None:
-    assert Scene(object="bag", colour="red").labels() == {"object": "bag", "colour": "red"}
-    assert Scene().labels() == {}
-    assert Scene(object="bag").replace(object=None, style="neon") == Scene(style="neon")
+    assert WORDS.scene(object="bag", colour="red").labels() == {"object": "bag", "colour": "red"}
+    assert WORDS.scene().labels() == {}
+    assert WORDS.scene(object="bag").replace(object=None, style="neon") == WORDS.scene(style="neon")
 
 
 def test_the_sentences_of_a_scene() -> None:
-    scene = Scene("ankle boot", "halftone", "orange", "black")
+    scene = scene_of("ankle boot", "halftone", "orange", "black")
     assert [WORDS.describe(scene, template) for template in range(WORDS.templates)] == [
         "a halftone style picture of an orange ankle boot on a black background",
         "a halftone of an orange ankle boot on a black background",
@@ -29,9 +35,9 @@ def test_the_sentences_of_a_scene() -> None:
         "a halftone style image of an orange ankle boot on a black background",
         "an orange ankle boot on a black background in halftone style",
     ]
-    assert WORDS.describe(Scene(style="neon")) == "a neon style picture of a thing"
-    assert WORDS.describe(Scene("trousers"), 1) == "a picture of trousers"
-    assert WORDS.describe(Scene()) == "a thing"
+    assert WORDS.describe(WORDS.scene(style="neon")) == "a neon style picture of a thing"
+    assert WORDS.describe(scene_of("trousers"), 1) == "a picture of trousers"
+    assert WORDS.describe(WORDS.scene()) == "a thing"
 
 
 def test_every_article_is_right() -> None:
@@ -60,7 +66,7 @@ def test_these_are_the_sentences_that_the_base_model_learned() -> None:
     for _ in range(3000):
         text, numbers = draw_caption(labels, rng)
         learned.add((text, tuple(number >= 0 for number in numbers)))
-    scene = Scene("ankle boot", "neon", "orange", "gray")
+    scene = scene_of("ankle boot", "neon", "orange", "gray")
     written = set()
     for stated in {which for _, which in learned}:
         left_open = {axis: None for axis, keeps in zip(AXES, stated, strict=True) if not keeps}
@@ -70,5 +76,7 @@ def test_these_are_the_sentences_that_the_base_model_learned() -> None:
 
 
 def test_another_vocabulary_is_refused_with_a_way_out() -> None:
-    with pytest.raises(ValueError, match="forget_file"):
+    with pytest.raises(ConfigError, match=r"known: fashion-canvas, people.*forget_file"):
         vocabulary("imagenet")
+    with pytest.raises(ConfigError, match="did you mean unlearncanvas"):
+        vocabulary("unlearn-canvas")

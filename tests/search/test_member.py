@@ -21,6 +21,11 @@ def test_accuracies_count_as_shares_of_the_base_s() -> None:
     assert weakest_side({**metrics, "ira": 0.8, "alignment": 0.3}, BASE) == pytest.approx(0.3)
 
 
+def test_without_another_axis_the_rest_counts() -> None:
+    metrics = {"erasure": 0.9, "ira": 0.6, "alignment": 0.98}
+    assert weakest_side(metrics, {"ira": 0.8}) == pytest.approx(0.75)
+
+
 def test_of_nothing_all_is_kept() -> None:
     metrics = {"erasure": 0.9, "ira": 0.0, "cra": 0.5, "alignment": 0.98}
     assert weakest_side(metrics, {"ira": 0.0, "cra": 0.5}) == 0.9

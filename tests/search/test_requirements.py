@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import pytest
 
+from pipeline.config import ConfigError
 from pipeline.search.requirements import check_requirements
 from tests.search.spaces import smoke_space
 
@@ -24,3 +26,35 @@ def test_rules_without_their_library_are_refused(
     with pytest.raises(ValueError, match=r"update\.rule: expected torchjd for (cagrad|mgda)"):
         check_requirements(space)
     check_requirements(smoke_space(update={"rule": "nash_mtl"}))
+
+
+CAT = {"kind": "class", "forget": ["cat"], "anchor": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"concept": {"kind": "objekt"}}, r"concept\.kind: .*did you mean object"),
+        (
+            {
+                "concept": CAT,
+                "prompts": {
+                    "vocabulary": "cifar10",
+                    "retain_mix": {"simplex": ["neighbours", "other_axis"]},
+                },
+            },
+            r"prompts\.retain_mix\.other_axis: expected no share",
+        ),
+        (
+            {
+                "concept": CAT,
+                "prompts": {"vocabulary": "cifar10", "retain_mix": None},
+                "objectives": {"ua": "maximize", "cra": "maximize"},
+            },
+            r"objectives\.cra: expected a metric that is measured, as cifar10 has one axis",
+        ),
+    ],
+)
+def test_what_the_vocabulary_lacks_is_refused(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        check_requirements(smoke_space(**changes))

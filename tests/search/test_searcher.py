@@ -41,8 +41,9 @@ def test_a_suggested_trial_lies_complete_in_its_folder(tmp_path: Path) -> None:
     params = json.loads((folder / "params.json").read_text())
     experiment = load_space(folder / "experiment.yaml").fixed()
     assert experiment.update.learning_rate == params["update.learning_rate"]
-    mix = experiment.prompts.retain_mix.shares()
-    assert mix["neighbours"] == params["prompts.retain_mix.neighbours"]
+    mix = experiment.prompts.retain_mix
+    assert mix is not None
+    assert mix.shares()["neighbours"] == params["prompts.retain_mix.neighbours"]
 
 
 def test_trials_are_handed_out_up_to_the_budget_and_the_limit(tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_corners_cover_every_end_that_decides_pictures() -> None:
     assert len(corners) == 4
     for corner in corners:
         mix = corner.prompts.retain_mix
+        assert mix is not None
         assert mix.same_context == mix.neighbours == mix.generic == pytest.approx(1 / 3)
 
 

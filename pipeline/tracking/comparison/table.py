@@ -50,7 +50,7 @@ def _table(target: TargetResult) -> list[str]:
     titles = ["method", *_MEASURES.values(), "hypervolume", "seconds a trial"]
     rows = [_row(method) for method in target.methods]
     if target.base:
-        base = [f"{target.base[name]:.3f}" for name in _MEASURES]
+        base = [_number(target.base, name) for name in _MEASURES]
         rows.append(["base", *base, _NOTHING, _NOTHING])
     lines = ["", f"## {target.target}", *(_table_of([titles, *rows]) if rows else [""])]
     remarks = [remark for method in target.methods for remark in _remarks(method)]
