@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.tracking.table import Row, Table
 
 _ALSO: Final = ("ua", "ira", "cra", "worst_neighbour")
-"""Shown beside the objectives."""
+"""Shown beside the objectives, as far as measured."""
 
 
 def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
@@ -54,7 +54,8 @@ def _show(table: Table) -> None:
     first, direction = next(iter(table.objectives.items()))
     front = [row for row in complete if row.trial in table.front]
     front.sort(key=lambda row: row.metrics[first], reverse=direction == "maximize")
-    shown = [*table.objectives, *(name for name in _ALSO if name not in table.objectives)]
+    also = (name for name in _ALSO if any(name in row.metrics for row in front))
+    shown = list(dict.fromkeys([*table.objectives, *also]))
     say(f"{table.sweep}: {len(front)} of {len(complete)} complete trials on the front")
     drawn = TextTable("trial", box=SIMPLE_HEAD, pad_edge=False)
     for name in shown:

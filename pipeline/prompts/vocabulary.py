@@ -148,8 +148,8 @@ def vocabulary(name: str) -> Vocabulary:
     if name not in VOCABULARIES:
         expected = "a vocabulary that ships, or the path of a .yaml file"
         remedy = (
-            f"{did_you_mean(name, VOCABULARIES)} "
-            "(for a few other words, give prompts.forget_file and prompts.retain_file)"
+            f"{did_you_mean(name, VOCABULARIES)}; for a few other words, give prompts.forget_file "
+            "and prompts.retain_file"
         )
         raise ConfigError([Problem("prompts.vocabulary", expected, name, remedy)])
     return _shipped(name)
