@@ -1,4 +1,4 @@
-"""Prompt sets of a single concept stay what they were: promoted models were judged on them."""
+"""Prompt sets stay what they were: promoted models were judged on them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,28 @@ PINNED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "e7d4c0874d0b6d5c63eb1c52fb731091c2af38438984049208e4a4314d8ece5a",
     ),
 ]
+# Taken before there were other vocabularies.
+SEVERAL: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (
+        {
+            "kind": "object",
+            "forget": ["sneaker"],
+            "also": [{"kind": "object", "forget": ["bag"]}, {"kind": "style", "forget": ["neon"]}],
+        },
+        {},
+        "69a834ed41ad7c34bedfaa3b87fb40d5e99d95b8f56b1a722e35e1a07bcc70db",
+    ),
+    (
+        {
+            "kind": "style",
+            "forget": ["photo"],
+            "also": [{"kind": "object", "forget": ["trousers", "ankle boot"]}],
+            "erased": [{"kind": "object", "forget": ["sandal"]}],
+        },
+        {"seed": 3, "train": 50, "test": 40, "forget_diversity": 0.5},
+        "42ada55af6857d56688fdf11ec754f261b1c2d2eeeb5db3dbce402e497ec67c8",
+    ),
+]
 OWN_BOTH = "90a187dbf4692c730a052e7bf2d8d73b2beedbe9e573b3cf33773b4b975cab11"
 OWN_FORGET = "09d2ab3a7d339418c1e03681ffd2e3cabbf5b2d819a7bd1c82a3d383fa4e2b04"
 
@@ -65,11 +87,11 @@ def digest(prompt_set: PromptSet) -> str:
     return hashlib.sha256(json.dumps(story).encode()).hexdigest()
 
 
-@pytest.mark.parametrize(("concept", "prompts", "expected"), PINNED)
-def test_every_prompt_of_a_single_concept_is_what_it_was(
+@pytest.mark.parametrize(("concept", "prompts", "expected"), PINNED + SEVERAL)
+def test_every_prompt_is_what_it_was(
     concept: dict[str, Any], prompts: dict[str, Any], expected: str
 ) -> None:
-    prompt_set = build_prompt_set(ConceptConfig(**concept), PromptsConfig(**prompts))
+    prompt_set = build_prompt_set(ConceptConfig.model_validate(concept), PromptsConfig(**prompts))
     assert digest(prompt_set) == expected
 
 
