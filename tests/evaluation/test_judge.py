@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -241,6 +242,19 @@ def test_the_gallery_shows_forget_prompts_first(evaluation: Evaluation, tmp_path
         )
     assert lefts == sorted(lefts)
     assert len(set(lefts)) == 3
+
+
+def test_a_blurred_evaluation_keeps_its_pictures_and_hides_them(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    assert not evaluation.blurred
+    hidden = dataclasses.replace(evaluation, blurred=True)
+    assert torch.equal(hidden.images, evaluation.images)
+    drawn = []
+    for number, each in enumerate((evaluation, hidden, evaluation)):
+        each.draw_gallery(tmp_path / f"{number}.png", count=2)
+        drawn.append((tmp_path / f"{number}.png").read_bytes())
+    assert drawn[0] == drawn[2] != drawn[1]
 
 
 def test_no_gallery_is_drawn_of_nothing(evaluation: Evaluation, tmp_path: Path) -> None:

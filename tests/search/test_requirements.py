@@ -24,3 +24,12 @@ def test_rules_without_their_library_are_refused(
     with pytest.raises(ValueError, match=r"update\.rule: expected torchjd for (cagrad|mgda)"):
         check_requirements(space)
     check_requirements(smoke_space(update={"rule": "nash_mtl"}))
+
+
+@pytest.mark.parametrize("seat", ["classifier", "second_classifier"])
+def test_a_judge_without_its_library_is_refused(monkeypatch: pytest.MonkeyPatch, seat: str) -> None:
+    space = smoke_space(evaluation={seat: {"object": {"nudenet": {}}}})
+    check_requirements(space)
+    monkeypatch.setattr("pipeline.search.requirements.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=rf"evaluation\.{seat}\.object\.nudenet: .*\[nudity\]"):
+        check_requirements(space)
