@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -9,21 +10,21 @@ import typer
 from rich.table import Table
 
 from pipeline.cli.bars import bars
-from pipeline.cli.options import HomeOption, ModelArgument, SetOption
+from pipeline.cli.options import BlurOption, HomeOption, ModelArgument, SetOption
 from pipeline.cli.terminal import RESULTS, note, say
 
 if TYPE_CHECKING:
     from pipeline.config import Experiment
     from pipeline.evaluation import Report
-    from pipeline.evaluation.locate import JudgeKind
 
 _SMALLEST_SHOWN: Final = 0.0005
 _SINGLY: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "none_share_forget")
 """Shown of each of several concepts, as far as it was measured."""
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - one parameter an option
     model: ModelArgument,
+    *,
     experiment: Annotated[
         Path | None,
         typer.Option(
@@ -46,6 +47,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for report.json and gallery.png."),
     ] = None,
+    blur: BlurOption = None,
     _home: HomeOption = None,
 ) -> None:
     """Judge a model on held-out prompts: erasure, what was kept, alignment with the prompts."""
@@ -64,25 +66,23 @@ def evaluate(
         )
     from pipeline.diffusion import Store
     from pipeline.evaluation import evaluate as judged
-    from pipeline.evaluation import judge_folder
     from pipeline.prompts import build_prompt_set
     from pipeline.search.places import store_root
 
-    kind: JudgeKind = "classifier" if judge == "first" else "second-classifier"
     with bars() as shown:
         evaluation = judged(
             found.load(),
             build_prompt_set(settings.concept, settings.prompts),
             settings,
             Store(store_root()),
-            classifier=judge_folder(kind, settings.evaluation.classifier),
-            clip=judge_folder("clip", settings.evaluation.clip),
+            seat=judge,
             seed=seed,
             repeats=repeats,
             progress=lambda done, total: shown.show("pictures", done, total),
         )
     show_report(evaluation.report)
     if out is not None:
+        evaluation = evaluation if blur is None else replace(evaluation, blurred=blur)
         evaluation.report.save(out / "report.json")
         evaluation.draw_gallery(out / "gallery.png", settings.evaluation.gallery)
         say(str(out))

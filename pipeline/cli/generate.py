@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from pipeline.cli.bars import bars
-from pipeline.cli.options import HomeOption, ModelArgument
+from pipeline.cli.options import BlurOption, HomeOption, ModelArgument
 from pipeline.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def generate(  # noqa: PLR0913 - one parameter an option
     out: Annotated[
         Path, typer.Option(metavar="PNG", help="File that all pictures are drawn into.")
     ] = Path("generated.png"),
+    blur: BlurOption = None,
     _home: HomeOption = None,
 ) -> None:
     """Generate pictures of prompts and draw them into one PNG.
@@ -60,6 +61,7 @@ def generate(  # noqa: PLR0913 - one parameter an option
     found_beside = None if beside is None else find_model(beside)
     from pipeline.diffusion.sampling import Sampler
     from pipeline.evaluation.gallery import contact_sheet, gallery
+    from pipeline.evaluation.sensitive import is_blurred
 
     texts = [text for text in prompts for _ in range(images)]
     seeds = [seed + place for _ in prompts for place in range(images)]
@@ -74,11 +76,15 @@ def generate(  # noqa: PLR0913 - one parameter an option
         after = pictures(found, model)
         before = None if found_beside is None else pictures(found_beside, str(beside))
     scale = max(1, _SHOWN_SIDE // after.shape[-1])
+    drawn = [each for each in (found, found_beside) if each is not None]
+    blurred = any(is_blurred(each.experiment, prompts) for each in drawn) if blur is None else blur
     if before is None:
-        contact_sheet(after, prompts, [f"seed {s}" for s in seeds[:images]], out, scale)
+        contact_sheet(
+            after, prompts, [f"seed {s}" for s in seeds[:images]], out, scale, blurred=blurred
+        )
     else:
         captions = [f"{text}, seed {s}" for text, s in zip(texts, seeds, strict=True)]
-        gallery(before, after, captions, out, scale)
+        gallery(before, after, captions, out, scale, blurred=blurred)
     say(str(out))
 
 

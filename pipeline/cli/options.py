@@ -47,3 +47,11 @@ ModelArgument = Annotated[
         help="fashion-canvas, a diffusers folder, a hub id, SWEEP/TRIAL or SWEEP/champion.",
     ),
 ]
+BlurOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--blur/--show",
+        help="Blur the pictures that are drawn, or do not; as the experiment and the prompts ask "
+        "for if absent.",
+    ),
+]

@@ -5,11 +5,16 @@ from pipeline.config.comparison_file import FinalConfig
 from pipeline.config.concept import ConceptConfig, ErasedConfig, TargetConfig, VerdictConfig
 from pipeline.config.distributions import Choice, Distribution, IntUniform, Simplex, Uniform
 from pipeline.config.embedded import EMBEDDED_NAME, embedded
+from pipeline.config.evaluation import (
+    EvaluationConfig,
+    ImageClassifierConfig,
+    JudgeConfig,
+    NudenetConfig,
+)
 from pipeline.config.experiment import (
     METRICS,
     BudgetConfig,
     ClosedFormConfig,
-    EvaluationConfig,
     Experiment,
     LossesConfig,
     Objective,
@@ -40,10 +45,13 @@ __all__ = [
     "EvaluationConfig",
     "Experiment",
     "FinalConfig",
+    "ImageClassifierConfig",
     "IntUniform",
+    "JudgeConfig",
     "LoraSettings",
     "LossesConfig",
     "ModelConfig",
+    "NudenetConfig",
     "Objective",
     "Pair",
     "Problem",

@@ -7,13 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
-from pipeline.config.sections import Section, Text, rule_broken
-
-
-def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) < len(values):
-        raise rule_broken("", "each value once", list(values), "remove the repeated one")
-    return values
+from pipeline.config.sections import Section, Text, each_once, rule_broken
 
 
 class TargetConfig(Section):
@@ -21,7 +15,7 @@ class TargetConfig(Section):
 
     kind: Text
     """The axis that the concept lies on, one of the vocabulary's `concept_axes`."""
-    forget: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_each_once)]
+    forget: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(each_once)]
     """Values of that axis to erase; at least one."""
     anchor: Text | None = None
     """Value of the same axis that takes the concept's place, or `none`; absent: chosen for you."""

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.concept import ConceptConfig
+from pipeline.config.evaluation import EvaluationConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.sections import (
     AtLeastZero,
@@ -227,25 +228,6 @@ class ClosedFormConfig(Section):
     """Whether a training begins at the edit; else the edit is all there is."""
 
 
-class EvaluationConfig(Section):
-    """How every trial is judged: the same prompts and seeds for all of them."""
-
-    classifier: Text = "fashion-canvas"
-    """`fashion-canvas` (embedded) or a folder."""
-    clip: Text = "fashion-canvas"
-    """`fashion-canvas` (embedded), a folder, or a hub id."""
-    steps: Count = 15
-    """Sampler steps an image; 1 or more."""
-    guidance: AtLeastZero = 2.5
-    """Classifier-free guidance scale; 0 or more, 1 is none."""
-    seed: Seed = 99
-    """Combined with each prompt's own seed, 0 to 2^31 - 1."""
-    batch: Count = 32
-    """Images sampled at a time; 1 or more."""
-    gallery: CountOrZero = 8
-    """Pairs of images, before and after, shown side by side; 0 or more."""
-
-
 class BudgetConfig(Section):
     """How much is tried, and who proposes it."""
 
@@ -327,6 +309,21 @@ class Experiment(Section):
                 str(self.prompts.forget_file),
                 "erase one concept at a time, or leave the file out",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _every_concept_has_its_judges(self) -> Self:
+        for field in ("classifier", "second_classifier"):
+            judges = getattr(self.evaluation, field)
+            for target in self.concept.targets if isinstance(judges, dict) else ():
+                if target.kind not in judges:
+                    raise rule_broken(
+                        f"evaluation.{field}",
+                        f"a judge of the axis {target.kind}, which {target.name} lies on",
+                        ", ".join(judges),
+                        f"add {target.kind}: {{zero_shot: openai/clip-vit-large-patch14}}, or "
+                        "another judge",
+                    )
         return self
 
     @model_validator(mode="after")

@@ -17,6 +17,8 @@ from pipeline.config.suggestions import did_you_mean
 _LONGEST_QUOTE: Final = 70
 _FORMER_RULE: Final = "restricted_gradient"
 """What 0.1.0 called the weighted sum of both projected gradients."""
+_NOT_IN_THE_FILE: Final = ("[key]", "[name]", "[by axis]")
+"""Parts of pydantic's paths that say which kind of value was tried."""
 _KINDS: Final = {
     "bool_type": "true or false",
     "int_type": "a whole number",
@@ -104,7 +106,7 @@ def _section(annotation: Any) -> type[BaseModel] | None:
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
-    path = ".".join(str(part) for part in details["loc"] if part != "[key]")
+    path = ".".join(str(part) for part in details["loc"] if part not in _NOT_IN_THE_FILE)
     context: dict[str, Any] = details.get("ctx", {})
     kind, value = details["type"], details["input"]
     if kind == "rule":

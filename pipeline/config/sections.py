@@ -32,3 +32,10 @@ def rule_broken(field: str, expected: str, got: object, remedy: str) -> Pydantic
         "expected {expected}, got {got}",
         {"field": field, "expected": expected, "got": repr(got), "remedy": remedy},
     )
+
+
+def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values, unless one of them is repeated."""
+    if len(set(values)) < len(values):
+        raise rule_broken("", "each value once", list(values), "remove the repeated one")
+    return values

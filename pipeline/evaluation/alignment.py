@@ -40,8 +40,8 @@ class ClipJudge:
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self._mean = torch.tensor(mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(std).view(1, 3, 1, 1)
+        self._mean = torch.tensor(mean, device=model.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(std, device=model.device).view(1, 3, 1, 1)
         self._texts: dict[str, Tensor] = {}
 
     @classmethod
@@ -60,6 +60,11 @@ class ClipJudge:
             raise ValueError(
                 f"{folder}: expected a CLIP (config.json, model.safetensors and its tokenizer); "
                 "name the folder of one, or `fashion-canvas` for the embedded one"
+            )
+        kind = json.loads((folder / "config.json").read_text()).get("model_type")
+        if kind != "clip":
+            raise ValueError(
+                f"{folder}: expected a CLIP, got a model of the type {kind}; name the folder of one"
             )
         try:
             model = CLIPModel.from_pretrained(
@@ -81,17 +86,23 @@ class ClipJudge:
             scaling.get("image_std", _OPENAI_STD),
         )
 
+    @property
+    def logit_scale(self) -> float:
+        """By which the CLIP was trained to multiply cosines before their softmax."""
+        return float(self.model.logit_scale.exp())
+
     @torch.no_grad()
     def picture_features(self, pictures: Tensor) -> Tensor:
         """Unit features of pictures (N, 3, H, W) in [-1, 1], resized as the CLIP needs: (N, D)."""
         side: int = self.model.config.vision_config.image_size
+        device = self.model.device
         features = []
         for chunk in torch.split(pictures, _BATCH):
-            shown = (chunk + 1) / 2
+            shown = (chunk.to(device) + 1) / 2
             if shown.shape[-2:] != (side, side):
                 shown = F.interpolate(shown, (side, side), mode="bicubic", antialias=True)
                 shown = shown.clamp(0, 1)
-            inputs = ((shown - self._mean) / self._std).to(self.model.device)
+            inputs = (shown - self._mean) / self._std
             pooled = self.model.vision_model(inputs).pooler_output
             features.append(self.model.visual_projection(pooled).float().cpu())
         return F.normalize(torch.cat(features), dim=-1)
@@ -102,8 +113,13 @@ class ClipJudge:
         missing = [text for text in dict.fromkeys(texts) if text not in self._texts]
         for start in range(0, len(missing), _BATCH):
             chunk = missing[start : start + _BATCH]
+            # Some tokenizers' folders do not say how much their CLIP reads.
             encoded = self.tokenizer(
-                chunk, padding="max_length", truncation=True, return_tensors="pt"
+                chunk,
+                padding="max_length",
+                truncation=True,
+                max_length=self.model.config.text_config.max_position_embeddings,
+                return_tensors="pt",
             )
             pooled = self.model.text_model(encoded.input_ids.to(self.model.device)).pooler_output
             found = F.normalize(self.model.text_projection(pooled).float().cpu(), dim=-1)

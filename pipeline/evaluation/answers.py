@@ -21,6 +21,7 @@ from pipeline.evaluation.questions import Questions
 
 _TEXT_BATCH: Final = 32
 _PROBABILITIES: Final = "probabilities."
+_SEEN: Final = "seen."
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,12 @@ def base_answers(
 
 
 def _tensors(judged: Answers) -> dict[str, Tensor]:
-    named = {f"{_PROBABILITIES}{axis}": p for axis, p in judged.verdicts.probabilities.items()}
+    verdicts = judged.verdicts
+    named = {f"{_PROBABILITIES}{axis}": table for axis, table in verdicts.probabilities.items()}
+    named |= {f"{_SEEN}{axis}": numbers for axis, numbers in verdicts.seen.items()}
     return {
         "levels": judged.levels,
-        "cosines": judged.verdicts.cosines,
+        "cosines": verdicts.cosines,
         "features.clip": judged.features.clip,
         "features.classifier": judged.features.classifier,
         **named,
@@ -118,16 +121,19 @@ def _tensors(judged: Answers) -> dict[str, Tensor]:
 
 
 def _from_tensors(tensors: dict[str, Tensor]) -> Answers:
-    probabilities = {
-        name.removeprefix(_PROBABILITIES): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(_PROBABILITIES)
-    }
     return Answers(
         tensors["levels"],
-        Verdicts(probabilities, tensors["cosines"]),
+        Verdicts(_named(tensors, _PROBABILITIES), tensors["cosines"], _named(tensors, _SEEN)),
         Features(tensors["features.clip"], tensors["features.classifier"]),
     )
+
+
+def _named(tensors: dict[str, Tensor], start: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(start): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(start)
+    }
 
 
 def _levels(images: Tensor) -> Tensor:

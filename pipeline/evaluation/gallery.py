@@ -1,6 +1,7 @@
 """Pictures to look at: the same prompts and seeds before and after, and sheets of many.
 
-Pixels are enlarged by repetition, so that what is seen is what was judged. Legend: N pictures,
+Pixels are enlarged by repetition, so that what is seen is what was judged; what nobody should come
+upon unasked is blurred. Legend: N pictures,
 float (N, 3, H, W) in [-1, 1].
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
 _GAP = 12  # pixels between neighbouring things, and around all of them
@@ -23,12 +24,20 @@ _PAPER, _INK, _FAINT = "white", "#1a1a1a", "#666666"
 _NARROWEST = 104  # pixels: room for the shortest captions
 _MOST_ACROSS = 4  # pairs
 _WIDEST_TITLE = 240  # pixels a row's title takes before it is wrapped
+_BLURRED = "blurred"
+_CELLS = 6  # across and down: all that is left of a blurred picture are so many colours
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def gallery(
-    before: Tensor, after: Tensor, captions: Sequence[str], path: Path, scale: int = 4
+    before: Tensor,
+    after: Tensor,
+    captions: Sequence[str],
+    path: Path,
+    scale: int = 4,
+    *,
+    blurred: bool = False,
 ) -> None:
     """Draw pairs side by side, each under its caption, and write them as one PNG.
 
@@ -38,6 +47,7 @@ def gallery(
         captions: N texts, wrapped to the width of a pair.
         path: where the PNG goes; it appears there complete or not at all.
         scale: how many pixels a side each pixel becomes, at least 1.
+        blurred: whether pictures are drawn beyond recognition.
 
     Raises:
         ValueError: the counts or shapes disagree, or there is nothing to show.
@@ -47,9 +57,9 @@ def gallery(
             "expected as many pictures before as after, of one size, with a caption each; got "
             f"{tuple(before.shape)}, {tuple(after.shape)} and {len(captions)} captions"
         )
-    pairs = list(zip(_enlarged(before, scale), _enlarged(after, scale), strict=True))
+    pairs = list(zip(_drawn(before, scale, blurred), _drawn(after, scale, blurred), strict=True))
     font = _font()
-    side = max(pairs[0][0].width, _NARROWEST // 2)
+    side = max(pairs[0][0].width, _NARROWEST if blurred else _NARROWEST // 2)
     width = 2 * side + _SEAM
     texts = [_wrapped(caption, width, font) for caption in captions]
     across = min(_MOST_ACROSS, len(pairs))
@@ -67,7 +77,8 @@ def gallery(
             pen.text((x, y + row * _LINE), line, _INK, font)
         y += heading
         for place, (picture, label) in enumerate(((left, "before"), (right, "after"))):
-            pen.text((x + place * (side + _SEAM), y), label, _FAINT, font)
+            told = f"{label}, {_BLURRED}" if blurred else label
+            pen.text((x + place * (side + _SEAM), y), told, _FAINT, font)
             sheet.paste(picture, (x + place * (side + _SEAM), y + _LINE))
     _publish(sheet, path)
 
@@ -78,6 +89,8 @@ def contact_sheet(
     column_titles: Sequence[str],
     path: Path,
     scale: int = 2,
+    *,
+    blurred: bool = False,
 ) -> None:
     """Draw a titled grid of pictures and write it as one PNG.
 
@@ -87,6 +100,7 @@ def contact_sheet(
         column_titles: one a column, at least one.
         path: where the PNG goes; it appears there complete or not at all.
         scale: how many pixels a side each pixel becomes, at least 1.
+        blurred: whether pictures are drawn beyond recognition.
 
     Raises:
         ValueError: the number of pictures is not rows x columns, or there is nothing to show.
@@ -97,17 +111,21 @@ def contact_sheet(
             f"expected {rows} rows x {columns} columns = {rows * columns} pictures, "
             f"got {len(images)}"
         )
-    pictures, font = _enlarged(images, scale), _font()
+    pictures, font = _drawn(images, scale, blurred), _font()
     side, height = max(pictures[0].width, _NARROWEST // 2), pictures[0].height
     names = [_wrapped(title, _WIDEST_TITLE, font) for title in row_titles]
     titles = [_wrapped(title, side, font) for title in column_titles]
-    margin = max(round(font.getlength(line)) for name in names for line in name) + 2 * _GAP
+    marks = [[_BLURRED]] if blurred else []
+    lengths = [font.getlength(line) for lines in [*names, *marks] for line in lines]
+    margin = round(max(lengths)) + 2 * _GAP
     heading = max(len(title) for title in titles) * _LINE + _GAP
     pitch = max(height, *(len(name) * _LINE for name in names)) + _SEAM
     sheet = Image.new(
         "RGB", (margin + columns * (side + _SEAM) + _GAP, heading + rows * pitch + _GAP), _PAPER
     )
     pen = ImageDraw.Draw(sheet)
+    if blurred:
+        pen.text((_GAP, _SEAM), _BLURRED, _FAINT, font)
     for column, lines in enumerate(titles):
         for number, line in enumerate(lines):
             pen.text((margin + column * (side + _SEAM), _SEAM + number * _LINE), line, _INK, font)
@@ -119,6 +137,18 @@ def contact_sheet(
         for column in range(columns):
             sheet.paste(pictures[row * columns + column], (margin + column * (side + _SEAM), top))
     _publish(sheet, path)
+
+
+def _drawn(images: Tensor, scale: int, blurred: bool) -> list[Image.Image]:  # noqa: FBT001
+    pictures = _enlarged(images, scale)
+    return [_beyond_recognition(picture) for picture in pictures] if blurred else pictures
+
+
+def _beyond_recognition(picture: Image.Image) -> Image.Image:
+    """A few cells' mean colours, run into each other: no sharpening brings back what is gone."""
+    cells = picture.resize((_CELLS, _CELLS), Image.Resampling.BOX)
+    smooth = cells.resize(picture.size, Image.Resampling.BICUBIC)
+    return smooth.filter(ImageFilter.GaussianBlur(max(picture.size) / (2 * _CELLS)))
 
 
 def _enlarged(images: Tensor, scale: int) -> list[Image.Image]:

@@ -21,14 +21,18 @@ from pipeline.diffusion.sampling import Progress, Sampler
 from pipeline.diffusion.store import Store
 from pipeline.evaluation.answers import answers, base_answers, draw
 from pipeline.evaluation.gallery import gallery
+from pipeline.evaluation.judges.captions import captions_of
 from pipeline.evaluation.jury import Jury
+from pipeline.evaluation.locate import Seat
 from pipeline.evaluation.questions import ask
 from pipeline.evaluation.regression import regressions
 from pipeline.evaluation.report import Report, Sampling
 from pipeline.evaluation.reporting import report_on
 from pipeline.evaluation.scoring import check_axes
+from pipeline.evaluation.sensitive import is_blurred
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.prompt_set import PromptSet
+from pipeline.prompts.vocabulary import vocabulary
 
 _GALLERY_SIDE: Final = 128  # pixels that a small picture is enlarged to
 
@@ -42,12 +46,14 @@ class Evaluation:
         images: the judged model's, (N, 3, H, W) in [-1, 1], at the 256 levels of a PNG.
         base_images: the base's of the same prompts and seeds.
         prompts: the N prompts.
+        blurred: whether galleries show them beyond recognition.
     """
 
     report: Report
     images: Tensor
     base_images: Tensor
     prompts: tuple[Prompt, ...]
+    blurred: bool = False
 
     def shown(self, count: int) -> list[int]:
         """Rows of up to `count` pictures worth a look: half of forget prompts, they first."""
@@ -70,7 +76,8 @@ class Evaluation:
             f"{kind}: {self.prompts[row].text}" for kind, row in zip(kinds, rows, strict=True)
         ]
         scale = max(1, _GALLERY_SIDE // self.images.shape[-1])
-        gallery(self.base_images[rows], self.images[rows], captions, path, scale)
+        before, after = self.base_images[rows], self.images[rows]
+        gallery(before, after, captions, path, scale, blurred=self.blurred)
 
 
 def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often)
@@ -79,8 +86,7 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
     experiment: Experiment,
     store: Store,
     *,
-    classifier: Path,
-    clip: Path,
+    seat: Seat = "first",
     base: DiffusionModel | None = None,
     seed: int | None = None,
     repeats: int = 1,
@@ -96,8 +102,7 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         prompt_set: whose test prompts are sampled.
         experiment: says what was to be erased, from which base, and how to sample.
         store: where the base's part is kept.
-        classifier: folder of the classifier.
-        clip: folder of the CLIP.
+        seat: whether the classifier that searches use judges, or the one that none uses.
         base: the model to compare with; loaded as `experiment.model` says if None.
         seed: added to each prompt's own seed; `experiment.evaluation.seed` if None.
         repeats: pictures of each prompt, each from its own noise; 1 or more.
@@ -111,7 +116,8 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
     seed = settings.seed if seed is None else seed
     sampler = Sampler(settings.steps, settings.guidance, settings.batch)
     questions = ask(prompt_set, sampler, seed, repeats)
-    jury = Jury(classifier, clip, model.device)
+    captions = captions_of(vocabulary(experiment.prompts.vocabulary))
+    jury = Jury.seated(settings, captions, seat, model.device)
     check_axes(jury.axes, prompt_set.concept, questions.prompts)
     if base is None:
         base = load_model(experiment.model.base, experiment.model.revision, model.device)
@@ -155,7 +161,8 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         ),
         seconds=seconds,
     )
-    return Evaluation(report, after.images, before.images, questions.prompts)
+    blurred = is_blurred(experiment, [prompt.text for prompt in questions.prompts])
+    return Evaluation(report, after.images, before.images, questions.prompts, blurred)
 
 
 @contextmanager

@@ -5,9 +5,9 @@ Legend: N pictures, K classes of one axis, D and F widths of CLIP's and the clas
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.config import EvaluationConfig
 from pipeline.evaluation.alignment import ClipJudge
-from pipeline.evaluation.classifier import AxisClassifier
-from pipeline.evaluation.report import JudgeIdentity, Judges
-
-_BATCH = 64
+from pipeline.evaluation.judges.choose import judge_of
+from pipeline.evaluation.judges.identity import identity_of
+from pipeline.evaluation.judges.judge import Captions, Judge
+from pipeline.evaluation.locate import ClassifierKind, Seat, classifier_in, judge_folder
+from pipeline.evaluation.report import Judges
 
 Rows = slice | NDArray[np.int64]
 """Which of N pictures."""
@@ -32,19 +34,23 @@ class Verdicts:
     Attributes:
         probabilities: (N, K) by axis, each row summing to one.
         cosines: (N,) between picture and prompt.
+        seen: (N,) class numbers by axis, where a judge's own rule and not the largest probability
+            says what a picture shows.
     """
 
     probabilities: dict[str, Tensor]
     cosines: Tensor
+    seen: Mapping[str, Tensor] = field(default_factory=dict)
 
     def predicted(self, axis: str) -> Tensor:
-        """Number of the most probable class of each picture: (N,)."""
-        return self.probabilities[axis].argmax(1)
+        """Number of the class that each picture shows: (N,)."""
+        return self.seen[axis] if axis in self.seen else self.probabilities[axis].argmax(1)
 
     def rows(self, rows: Rows) -> Verdicts:
         """Those on some of the pictures."""
         probabilities = {axis: table[rows] for axis, table in self.probabilities.items()}
-        return Verdicts(probabilities, self.cosines[rows])
+        seen = {axis: numbers[rows] for axis, numbers in self.seen.items()}
+        return Verdicts(probabilities, self.cosines[rows], seen)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ class Features:
 
     Attributes:
         clip: CLIP's picture features, (N, D), rows of length one.
-        classifier: what the classifier's heads see, (N, F).
+        classifier: the classifier's own, (N, F); of one that has none, CLIP's with rows of
+            length sqrt(D).
     """
 
     clip: Tensor
@@ -68,19 +75,42 @@ class Jury:
     """A classifier and a CLIP, loaded once for several sets of pictures.
 
     Args:
-        classifier: folder of an `AxisClassifier`.
+        classifier: what is shown.
         clip: folder of a CLIP in transformers' layout.
         device: where to; the CPU if None.
 
     Raises:
-        ValueError: a folder holds no such judge.
+        ValueError: the folder holds no CLIP.
     """
 
-    def __init__(self, classifier: Path, clip: Path, device: torch.device | None = None) -> None:
-        self._device = device or torch.device("cpu")
-        self._classifier = AxisClassifier.load(classifier).to(self._device)
-        self._clip = ClipJudge.load(clip, self._device)
-        self.identity = Judges(classifier=_identity(classifier), clip=_identity(clip))
+    def __init__(self, classifier: Judge, clip: Path, device: torch.device | None = None) -> None:
+        self._classifier = classifier
+        self._clip = ClipJudge.load(clip, device)
+        self.identity = Judges(classifier=classifier.identity, clip=identity_of(clip))
+
+    @classmethod
+    def seated(
+        cls,
+        settings: EvaluationConfig,
+        captions: Captions,
+        seat: Seat = "first",
+        device: torch.device | None = None,
+    ) -> Jury:
+        """The jury that an experiment asks for.
+
+        Args:
+            settings: names the judges.
+            captions: what zero-shot judges compare pictures with.
+            seat: whether the classifier is the one that searches use, or the one that none uses.
+            device: where to; the CPU if None.
+
+        Raises:
+            ValueError: there is no such judge.
+        """
+        device = device or torch.device("cpu")
+        kind: ClassifierKind = "classifier" if seat == "first" else "second-classifier"
+        classifier = judge_of(classifier_in(seat, settings), kind, captions, device)
+        return cls(classifier, judge_folder("clip", settings.clip), device)
 
     @property
     def axes(self) -> dict[str, list[str]]:
@@ -90,25 +120,8 @@ class Jury:
     @torch.no_grad()
     def judge(self, pictures: Tensor, texts: Sequence[str]) -> tuple[Verdicts, Features]:
         """Look once at pictures (N, 3, H, W) in [-1, 1] beside their prompts."""
-        chunks = [
-            self._classifier.features(chunk.to(self._device))
-            for chunk in torch.split(pictures, _BATCH)
-        ]
-        logits = [self._classifier.logits(chunk) for chunk in chunks]
-        probabilities = {
-            axis: torch.cat([chunk[axis].double().softmax(1).cpu() for chunk in logits])
-            for axis in self.axes
-        }
+        sight = self._classifier.look(pictures)
         clip = self._clip.picture_features(pictures)
-        verdicts = Verdicts(probabilities, self._clip.cosines(clip, texts).double())
-        return verdicts, Features(clip, torch.cat(chunks).cpu())
-
-
-def _identity(folder: Path) -> JudgeIdentity:
-    digest = hashlib.sha256()
-    files = [*folder.glob("*.json"), *folder.glob("*.txt"), *folder.glob("*.safetensors")]
-    for path in sorted(files):
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return JudgeIdentity(name=folder.resolve().name, fingerprint=digest.hexdigest())
+        own = clip * math.sqrt(clip.shape[1]) if sight.features is None else sight.features
+        cosines = self._clip.cosines(clip, texts).double()
+        return Verdicts(sight.probabilities, cosines, sight.seen), Features(clip, own)

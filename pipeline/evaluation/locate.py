@@ -3,64 +3,89 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from pipeline.config import EMBEDDED_NAME, EvaluationConfig
 from pipeline.config.embedded import embedded
+from pipeline.config.evaluation import ClassifierConfig
 
-JudgeKind = Literal["classifier", "second-classifier", "clip"]
+ClassifierKind = Literal["classifier", "second-classifier"]
+JudgeKind = Literal[ClassifierKind, "clip", "unlearncanvas_vit", "transformers"]
+Seat = Literal["first", "second"]
+"""Whether searches use a classifier, or none does."""
 
-_CLIP_FILES = ["*.json", "*.txt", "model.safetensors"]
+_ON_THE_HUB: Final = ("clip", "transformers")
+_FILES: Final = ["*.json", "*.txt", "model*.safetensors"]
 
 
 def judge_folder(kind: JudgeKind, name: str) -> Path:
-    """The folder of a judge: an embedded one, a folder, or (for a CLIP) one fetched from the hub.
+    """The folder of a judge: an embedded one, a folder, or (where hubs have any) one fetched.
 
     Raises:
         ValueError: there is no such judge.
     """
-    inside = embedded(kind, name)
-    if inside is not None:
-        if not inside.is_dir():
-            raise ValueError(
-                f"{kind} {name!r}: expected the embedded weights in {inside}, found none; "
-                "install the package whole, or make them with `unlearn canvas build`"
-            )
-        return inside
+    match kind:
+        case "unlearncanvas_vit" | "transformers":
+            ours = ""
+        case "classifier" | "second-classifier" | "clip":
+            inside = embedded(kind, name)
+            if inside is not None:
+                return _whole(inside, kind, name)
+            ours = f"`{EMBEDDED_NAME}` (embedded) or "
     path = Path(name).expanduser()
     if path.is_dir():
         return path
     may_be_on_the_hub = name.count("/") == 1 and not name.startswith((".", "/", "~"))
-    if kind != "clip" or not may_be_on_the_hub:
-        hub = ", or a hub id such as owner/name" if kind == "clip" else ""
-        raise ValueError(
-            f"{kind} {name!r}: expected `fashion-canvas` (embedded) or a folder{hub}; "
-            "there is no such folder"
-        )
-    return _fetched(name)
+    if kind not in _ON_THE_HUB or not may_be_on_the_hub:
+        hub = ", or a hub id such as owner/name" if kind in _ON_THE_HUB else ""
+        raise ValueError(f"{kind} {name!r}: expected {ours}a folder{hub}; there is no such folder")
+    return _fetched(kind, name)
 
 
-def second_classifier(name: str) -> Path:
-    """The folder of the classifier that confirms what another one, of that name, has found.
+def classifier_in(seat: Seat, settings: EvaluationConfig) -> ClassifierConfig:
+    """The classifier that searches use, or the one that confirms what it has found.
 
     Raises:
-        ValueError: there is none besides the search's own.
+        ValueError: there is no second one, or it is the first one's folder.
     """
-    found = judge_folder("second-classifier", name)
-    if found == judge_folder("classifier", name):
+    if seat == "first":
+        return settings.classifier
+    first, second = settings.classifier, settings.second_classifier
+    if second is None and first == EMBEDDED_NAME:
+        second = EMBEDDED_NAME
+    if second is None or _are_one_folder(first, second):
+        got = "none" if second is None else "the search's own"
         raise ValueError(
-            f"{name}: expected a second classifier that no search has used, got the search's own; "
-            "give the folder of another one"
+            "evaluation.second_classifier: expected a second classifier that no search has used, "
+            f"got {got}; name another one: a folder, or a judge for each axis"
         )
-    return found
+    return second
 
 
-def _fetched(name: str) -> Path:
+def _are_one_folder(first: ClassifierConfig, second: ClassifierConfig) -> bool:
+    if not isinstance(first, str) or not isinstance(second, str):
+        return False
+    return judge_folder("classifier", first) == judge_folder("second-classifier", second)
+
+
+def _whole(inside: Path, kind: str, name: str) -> Path:
+    if not inside.is_dir():
+        raise ValueError(
+            f"{kind} {name!r}: expected the embedded weights in {inside}, found none; "
+            "install the package whole, or make them with `unlearn canvas build`"
+        )
+    return inside
+
+
+def _fetched(kind: str, name: str) -> Path:
+    """A snapshot of `owner/name`, or of `owner/name@revision`."""
     from huggingface_hub import snapshot_download
 
+    repository, _, revision = name.partition("@")
     try:
-        return Path(snapshot_download(name, allow_patterns=_CLIP_FILES))
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=_FILES))
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"clip {name!r}: could not be fetched from the hub ({error}); check its name, your "
+            f"{kind} {name!r}: could not be fetched from the hub ({error}); check its name, your "
             "access to it and the network, or give a local folder"
         ) from error

@@ -7,7 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.config import ConceptConfig
 from pipeline.evaluation.formulas import (
@@ -28,7 +36,10 @@ class JudgeIdentity(_Section):
     name: str
     """The name of its folder."""
     fingerprint: str
-    """SHA-256 over its weights and configuration."""
+    """SHA-256 over its weights, its configuration and the settings below."""
+    settings: dict[str, JsonValue] = {}
+    """What else decides its verdicts: a detector's version, classes, threshold and unit; the
+    captions or labels that mean a value. Empty where its folder says all."""
 
 
 class Judges(_Section):

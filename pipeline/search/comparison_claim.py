@@ -12,14 +12,14 @@ from pipeline.config.fairness import example
 from pipeline.config.loading import load_tree
 from pipeline.config.merging import differences
 from pipeline.config.pairs import grouped
-from pipeline.evaluation.locate import second_classifier
+from pipeline.evaluation.locate import classifier_in
 from pipeline.search.comparison_record import space_of
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.places import COMPARISON
 from pipeline.search.requirements import check_requirements, check_words
 
-_MAY_CHANGE = ("scaling.", "budget.max_concurrent")
-"""What decides how long a search takes, and not what it finds."""
+_MAY_CHANGE = ("scaling.", "budget.max_concurrent", "evaluation.blur")
+"""What decides how long a search takes or what its pictures look like, and not what it finds."""
 
 
 def check_comparison(comparison: Comparison) -> None:
@@ -39,9 +39,8 @@ def check_comparison(comparison: Comparison) -> None:
     problems = list(grouped(found, comparison.targets, comparison.methods))
     if problems:
         raise ConfigError(problems)
-    for name in {example(space).evaluation.classifier for space in comparison.spaces.values()}:
-        second_classifier(name)
     for space in comparison.spaces.values():
+        classifier_in("second", example(space).evaluation)
         check_requirements(space)
 
 
@@ -72,8 +71,8 @@ def claim(comparison: Comparison, folder: Path) -> None:
         listed = "\n".join(f"  {line}" for line in changed)
         raise ValueError(
             f"{folder}: expected the settings that these began with, got others:\n{listed}\n"
-            "methods and targets may be added, and scaling and budget.max_concurrent changed; for "
-            "the rest give the method or the comparison another name"
+            "methods and targets may be added, and scaling, budget.max_concurrent and "
+            "evaluation.blur changed; for the rest give the method or the comparison another name"
         )
 
 

@@ -101,7 +101,5 @@ def _train_and_judge(folder: Path, store: Path, threads: int, final: FinalConfig
     from pipeline.search.trial import Judgement, run_trial
 
     torch.set_num_threads(threads)
-    judgement = Judgement(
-        "second-classifier", final.judging_seed, final.repeats, keeps_samples=True
-    )
+    judgement = Judgement("second", final.judging_seed, final.repeats, keeps_samples=True)
     run_trial(folder, Store(store), time.time(), judgement=judgement)

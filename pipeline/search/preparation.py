@@ -19,7 +19,6 @@ from pipeline.config import (
 )
 from pipeline.diffusion import Store
 from pipeline.evaluation.judge import evaluate
-from pipeline.evaluation.locate import judge_folder
 from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import read_json, write_json
 from pipeline.search.places import BASE, PREPARATION, PROMPTS, SWEEP
@@ -68,8 +67,6 @@ def prepare(space: SearchSpace, folder: Path, store: Store) -> None:
             prompt_set,
             first,
             store,
-            classifier=judge_folder("classifier", first.evaluation.classifier),
-            clip=judge_folder("clip", first.evaluation.clip),
             base=model,
             progress=tell.progress("judging the base model"),
         )

@@ -13,13 +13,19 @@ _THROUGH_TORCHJD: Final = frozenset({"mgda", "cagrad", "upgrad"})
 
 
 def check_requirements(space: SearchSpace) -> None:
-    """Refuse words and sources that the vocabulary lacks, and rules whose library is not installed.
+    """Refuse words the vocabulary lacks, and rules and judges that are not installed.
 
     Raises:
         ValueError: what lacks, and how to mend it.
     """
     first = example(space)
     check_words(space)
+    for place, judge in first.evaluation.judges:
+        if judge.nudenet is not None and find_spec("nudenet") is None:
+            raise ValueError(
+                f"evaluation.{place}.nudenet: expected NudeNet, found none; install it with "
+                "pip install 'unlearn-sweep[nudity]' (it is under the AGPL)"
+            )
     searched = space.distributions.get("update.rule")
     rules = set(searched.options) if isinstance(searched, Choice) else {first.update.rule}
     lacking = sorted(map(str, rules & _THROUGH_TORCHJD))

@@ -21,7 +21,7 @@ from pipeline.diffusion import DiffusionModel, Store
 from pipeline.diffusion.load import fastest_device, load_model
 from pipeline.diffusion.weights import apply_weights
 from pipeline.evaluation.judge import evaluate
-from pipeline.evaluation.locate import JudgeKind, judge_folder
+from pipeline.evaluation.locate import Seat
 from pipeline.evaluation.samples import save_samples
 from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import write_json, write_text
@@ -42,13 +42,13 @@ class Judgement:
     """Who judges a trained model, and on what; the experiment says the rest.
 
     Attributes:
-        classifier: the one that searches use, or the one that none uses.
+        seat: whether the classifier that searches use judges, or the one that none uses.
         seed: of the pictures; the experiment's own if None.
         repeats: pictures of each test prompt.
         keeps_samples: whether the gallery's pictures are kept one by one as well.
     """
 
-    classifier: JudgeKind = "classifier"
+    seat: Seat = "first"
     seed: int | None = None
     repeats: int = 1
     keeps_samples: bool = False
@@ -154,8 +154,7 @@ def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: J
             prompt_set,
             experiment,
             store,
-            classifier=judge_folder(judgement.classifier, experiment.evaluation.classifier),
-            clip=judge_folder("clip", experiment.evaluation.clip),
+            seat=judgement.seat,
             base=model,
             seed=judgement.seed,
             repeats=judgement.repeats,

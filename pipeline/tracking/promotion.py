@@ -15,7 +15,7 @@ from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
 from pipeline.diffusion.weights import apply_weights, save_pipeline
 from pipeline.evaluation.judge import Evaluation, evaluate
-from pipeline.evaluation.locate import judge_folder, second_classifier
+from pipeline.evaluation.locate import classifier_in
 from pipeline.evaluation.report import Report
 from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json
@@ -45,13 +45,10 @@ class SecondJudgement:
     """How a promotion is judged: by other eyes, on pictures that no search has seen.
 
     Attributes:
-        classifier: folder of the second classifier; if None, the embedded one where the
-            experiment uses the embedded classifier.
         seed: of its pictures; far from the search's seeds if None.
         repeats: pictures of each prompt.
     """
 
-    classifier: Path | None = None
     seed: int | None = None
     repeats: int = 4
 
@@ -180,7 +177,7 @@ def _judged_folder(
     weights = trial.folder / WEIGHTS
     if not weights.is_file():
         raise ValueError(f"{weights}: expected the trial's weights, found none; resume the sweep")
-    classifier = judgement.classifier or second_classifier(experiment.evaluation.classifier)
+    classifier_in("second", experiment.evaluation)  # before anything is written
     seed = experiment.evaluation.seed + _FRESH_SEED if judgement.seed is None else judgement.seed
     base = base_model(experiment)
     save_pipeline(apply_weights(base, weights), folder)
@@ -190,8 +187,7 @@ def _judged_folder(
         build_prompt_set(experiment.concept, experiment.prompts),
         experiment,
         Store(store_root()),
-        classifier=classifier,
-        clip=judge_folder("clip", experiment.evaluation.clip),
+        seat="second",
         base=base,
         seed=seed,
         repeats=judgement.repeats,

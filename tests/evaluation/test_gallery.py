@@ -106,3 +106,33 @@ def test_counts_that_disagree_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 rows x 2 columns = 4 pictures, got 3"):
         contact_sheet(pictures(3), ["a", "b"], ["c", "d"], path)
     assert not path.exists()
+
+
+def test_a_blurred_picture_is_a_few_colours_that_run_into_each_other(tmp_path: Path) -> None:
+    stripes = torch.ones(1, 3, 64, 64)
+    stripes[..., ::8] = stripes[..., 1::8] = stripes[..., 2::8] = stripes[..., 3::8] = -1
+    for blurred in (False, True):
+        contact_sheet(stripes, ["row"], ["column"], tmp_path / f"{blurred}.png", 2, blurred=blurred)
+    plain, shown = (read(tmp_path / f"{blurred}.png") for blurred in (False, True))
+    top, left = place(plain, stripes[0], 2)
+    assert plain[top : top + 128, left : left + 128].std() > 120
+    inside = shown[-top - 60 : -60, -100:-40].astype(float)
+    assert inside.std() < 12  # one grey: what was black and white is not told apart
+    assert abs(inside.mean() - 127.5) < 12
+
+
+def test_pairs_are_blurred_alike_and_say_so(tmp_path: Path) -> None:
+    halves = -torch.ones(1, 3, 32, 32)
+    halves[..., 16:] = 1
+    sheets = []
+    for blurred in (False, True):
+        gallery(halves, -halves, ["a bag"], tmp_path / "pair.png", blurred=blurred)
+        sheets.append(read(tmp_path / "pair.png"))
+    plain, shown = sheets
+    assert plain.shape == shown.shape
+    top, left = place(plain, halves[0], 4)
+    row = shown[top + 64, left : left + 128, 0].astype(int)
+    assert row[0] < 60  # dark at the left, light at the right, and no edge between
+    assert row[-1] > 195
+    assert np.abs(np.diff(row)).max() < 12
+    assert not np.array_equal(plain[:top], shown[:top])  # "blurred" stands above

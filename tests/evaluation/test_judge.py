@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def judged(
     model: DiffusionModel, prompt_set: PromptSet, store: Store, base: DiffusionModel
 ) -> Evaluation:
-    return evaluate(
-        model, prompt_set, EXPERIMENT, store, classifier=CLASSIFIER, clip=CLIP, base=base
-    )
+    return evaluate(model, prompt_set, EXPERIMENT, store, base=base)
 
 
 @pytest.fixture(scope="module")
@@ -203,8 +202,6 @@ def test_another_seed_judges_other_pictures_of_the_same_prompts(
         prompt_set,
         few,
         store,
-        classifier=CLASSIFIER,
-        clip=CLIP,
         seed=7,
         repeats=2,
         progress=lambda done, total: told.append((done, total)),
@@ -247,6 +244,19 @@ def test_the_gallery_shows_forget_prompts_first(evaluation: Evaluation, tmp_path
     assert len(set(lefts)) == 3
 
 
+def test_a_blurred_evaluation_keeps_its_pictures_and_hides_them(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    assert not evaluation.blurred
+    hidden = dataclasses.replace(evaluation, blurred=True)
+    assert torch.equal(hidden.images, evaluation.images)
+    drawn = []
+    for number, each in enumerate((evaluation, hidden, evaluation)):
+        each.draw_gallery(tmp_path / f"{number}.png", count=2)
+        drawn.append((tmp_path / f"{number}.png").read_bytes())
+    assert drawn[0] == drawn[2] != drawn[1]
+
+
 def test_no_gallery_is_drawn_of_nothing(evaluation: Evaluation, tmp_path: Path) -> None:
     evaluation.draw_gallery(tmp_path / "gallery.png", count=0)
     assert not list(tmp_path.iterdir())
@@ -255,6 +265,8 @@ def test_no_gallery_is_drawn_of_nothing(evaluation: Evaluation, tmp_path: Path) 
 def test_a_judge_that_is_not_there_is_named(
     base: DiffusionModel, prompt_set: PromptSet, store: Store, tmp_path: Path
 ) -> None:
-    for classifier, clip in ((tmp_path, CLIP), (CLASSIFIER, tmp_path)):
+    for judge in ("classifier", "clip"):
+        settings = EXPERIMENT.evaluation.model_copy(update={judge: str(tmp_path)})
+        without = EXPERIMENT.model_copy(update={"evaluation": settings})
         with pytest.raises(ValueError, match=f"{tmp_path}: expected a (classifier|CLIP)"):
-            evaluate(base, prompt_set, EXPERIMENT, store, classifier=classifier, clip=clip)
+            evaluate(base, prompt_set, without, store)

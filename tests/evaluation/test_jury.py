@@ -8,8 +8,11 @@ from torch import Tensor
 
 from pipeline.evaluation.alignment import ClipJudge
 from pipeline.evaluation.classifier import AxisClassifier
+from pipeline.evaluation.judges.axis_classifier import AxisJudge
 from pipeline.evaluation.jury import Jury
 from pipeline.evaluation.locate import JudgeKind, judge_folder
+
+CPU = torch.device("cpu")
 
 CLIP = judge_folder("clip", "fashion-canvas")
 TEXTS = ["a photo of a bag", "a red sneaker", "trousers"] * 30
@@ -23,7 +26,7 @@ def pictures() -> Tensor:
 @pytest.mark.parametrize("kind", ["classifier", "second-classifier"])
 def test_verdicts_follow_from_the_features(kind: JudgeKind) -> None:
     folder = judge_folder(kind, "fashion-canvas")
-    verdicts, features = Jury(folder, CLIP).judge(pictures(), TEXTS)
+    verdicts, features = Jury(AxisJudge.load(folder, CPU), CLIP).judge(pictures(), TEXTS)
     classifier, clip = AxisClassifier.load(folder), ClipJudge.load(CLIP)
     with torch.no_grad():
         logits, named = classifier(pictures()), classifier.logits(features.classifier)
@@ -38,13 +41,14 @@ def test_verdicts_follow_from_the_features(kind: JudgeKind) -> None:
 
 
 def test_features_cost_no_second_look() -> None:
-    jury = Jury(judge_folder("classifier", "fashion-canvas"), CLIP)
+    judge = AxisJudge.load(judge_folder("classifier", "fashion-canvas"), CPU)
+    jury = Jury(judge, CLIP)
     looked = {"classifier": 0, "clip": 0}
 
     def count(judge: str, inputs: tuple[Tensor, ...]) -> None:
         looked[judge] += len(inputs[0])
 
-    jury._classifier.body.register_forward_pre_hook(lambda _, x: count("classifier", x))
+    judge.classifier.body.register_forward_pre_hook(lambda _, x: count("classifier", x))
     jury._clip.model.vision_model.register_forward_pre_hook(lambda _, x: count("clip", x))
     jury.judge(pictures(), TEXTS)
     assert looked == {"classifier": len(TEXTS), "clip": len(TEXTS)}

@@ -58,3 +58,12 @@ CAT = {"kind": "class", "forget": ["cat"], "anchor": None}
 def test_what_the_vocabulary_lacks_is_refused(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         check_requirements(smoke_space(**changes))
+
+
+@pytest.mark.parametrize("seat", ["classifier", "second_classifier"])
+def test_a_judge_without_its_library_is_refused(monkeypatch: pytest.MonkeyPatch, seat: str) -> None:
+    space = smoke_space(evaluation={seat: {"object": {"nudenet": {}}}})
+    check_requirements(space)
+    monkeypatch.setattr("pipeline.search.requirements.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=rf"evaluation\.{seat}\.object\.nudenet: .*\[nudity\]"):
+        check_requirements(space)

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
-from pipeline.config import Objective, Pair
+from pipeline.config import Objective, Pair, parse_space
+from pipeline.evaluation.samples import load_samples
 from pipeline.tracking.comparison.close_up import Window, close_up
 from pipeline.tracking.comparison.files import write_results
 from pipeline.tracking.comparison.fronts import fronts_page, fronts_picture
@@ -172,6 +175,30 @@ def test_a_gallery_has_the_base_and_then_a_row_a_method(tmp_path: Path) -> None:
     assert (column == 0).sum() == (column == 128).sum() == 96
     assert not draw_target_gallery([waiting("third")], tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
+
+
+def test_a_gallery_of_a_sensitive_concept_is_blurred(tmp_path: Path) -> None:
+    record = pair(tmp_path, "winner")
+    kept = load_samples(record.finals[0].folder / "samples.safetensors")
+    halves = torch.zeros_like(kept.after)
+    halves[..., 4:] = 255
+    questions = [[each.text, each.seed, each.names_concept] for each in kept.questions]
+    save_file(
+        {"before": kept.before, "after": halves},
+        record.finals[0].folder / "samples.safetensors",
+        {"questions": json.dumps(questions)},
+    )
+
+    def sharpest_edge(**evaluation: object) -> int:
+        space = parse_space({**record.space.tree, "evaluation": evaluation})
+        assert draw_target_gallery([replace(record, space=space)], tmp_path / "drawn.png")
+        with Image.open(tmp_path / "drawn.png") as sheet:
+            row = np.asarray(sheet.convert("L"))[-60, -100:-20].astype(int)
+        return int(np.abs(np.diff(row)).max())
+
+    assert sharpest_edge() == 255
+    assert sharpest_edge(classifier={"object": {"nudenet": {}}}) < 12
+    assert sharpest_edge(classifier={"object": {"nudenet": {}}}, blur=False) == 255
 
 
 def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> TargetResult:

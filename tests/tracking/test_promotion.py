@@ -127,8 +127,7 @@ def test_plain_diffusers_draws_the_pictures_that_were_judged(
         build_prompt_set(experiment.concept, experiment.prompts),
         experiment,
         Store(store_root()),
-        classifier=judge_folder("second-classifier", "fashion-canvas"),
-        clip=judge_folder("clip", "fashion-canvas"),
+        seat="second",
         seed=SEED,
     )
     assert judged.report.pictures == promotion.report.pictures

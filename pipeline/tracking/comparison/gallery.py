@@ -8,8 +8,10 @@ from typing import Final
 
 import torch
 
+from pipeline.config.fairness import example
 from pipeline.evaluation.gallery import contact_sheet
 from pipeline.evaluation.samples import Question, Samples, load_samples
+from pipeline.evaluation.sensitive import is_blurred
 from pipeline.search.comparison_record import PairRecord
 from pipeline.search.places import SAMPLES
 
@@ -39,7 +41,9 @@ def draw_target_gallery(pairs: Sequence[PairRecord], path: Path) -> bool:
         for question in shared
     ]
     scale = max(1, _SIDE // levels.shape[-1])
-    contact_sheet(levels.float() / 127.5 - 1, ["base", *found], titles, path, scale)
+    blurred = any(is_blurred(example(pair.space), titles) for pair in pairs)
+    images = levels.float() / 127.5 - 1
+    contact_sheet(images, ["base", *found], titles, path, scale, blurred=blurred)
     return True
 
 

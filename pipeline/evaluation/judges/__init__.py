@@ -1,0 +1,1 @@
+"""Judges of one axis or of several, one kind a file, behind one interface."""
