@@ -40,6 +40,16 @@ def metric(
     return scales
 
 
+def divided(tensors: Gradient, scales: Sequence[Tensor] | None) -> Gradient:
+    """D times tensors, for 1 / D as `metric` gives it."""
+    return tensors if scales is None else [t / s for t, s in zip(tensors, scales, strict=True)]
+
+
+def multiplied(tensors: Gradient, scales: Sequence[Tensor] | None) -> Gradient:
+    """Tensors divided by D."""
+    return tensors if scales is None else [t * s for t, s in zip(tensors, scales, strict=True)]
+
+
 def denominators(
     optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter]
 ) -> list[Tensor] | None:

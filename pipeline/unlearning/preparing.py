@@ -16,6 +16,7 @@ from pipeline.unlearning.predictors import Predictors
 from pipeline.unlearning.probe import Probe
 from pipeline.unlearning.saliency import Mask, saliency_mask
 from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.two_losses import TwoLosses
 from pipeline.unlearning.workers import Workers
 
 _SALIENCY_BATCHES = 8
@@ -45,24 +46,25 @@ def make_stepper(
     denoiser, parameters = trained
     update = experiment.update
     precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
-    stepper = Stepper(
+    objectives = TwoLosses(
         model,
         Predictors(
             student=partial(model.predict, workers.wrap(denoiser), precision=precision),
             base=partial(model.predict, model.denoiser, precision=precision),
         ),
         list(parameters.values()),
-        make_optimizer(parameters, update),
         experiment.losses,
         update,
         workers,
     )
+    mask = probe = None
     if update.saliency is not None:
-        stepper = replace(stepper, mask=_mask(stepper, experiment, data, update.saliency))
+        mask = _mask(objectives, experiment, data, update.saliency)
     if update.monotone:
         batches = step_batches(model, experiment, data, _PROBE_STEP)
-        stepper = replace(stepper, probe=Probe(partial(stepper.measure, *batches)))
-    return stepper
+        probe = Probe(partial(objectives.measure, *batches))
+    optimizer = make_optimizer(parameters, update)
+    return Stepper(objectives, objectives.parameters, optimizer, update, mask, probe)
 
 
 def make_optimizer(
@@ -95,9 +97,9 @@ def step_batches(
     return draw_batches(data, experiment.update, experiment.seed, step, model.noise)
 
 
-def _mask(stepper: Stepper, experiment: Experiment, data: TrainingSet, share: float) -> Mask:
+def _mask(objectives: TwoLosses, experiment: Experiment, data: TrainingSet, share: float) -> Mask:
     """The mask of SalUn, from the gradient of the ascent on pictures of the concept."""
-    ascent = replace(stepper, losses=LossesConfig(forget="ascent"))
+    ascent = replace(objectives, losses=LossesConfig(forget="ascent"))
     steps = range(-_SALIENCY_BATCHES, 0)  # those of no training
-    batches = (step_batches(stepper.model, experiment, data, step)[0] for step in steps)
+    batches = (step_batches(objectives.model, experiment, data, step)[0] for step in steps)
     return saliency_mask(ascent.forget_gradient(batches), share)
