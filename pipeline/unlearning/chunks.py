@@ -6,23 +6,23 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-CHUNK_BYTES = 32 * 2**20
-"""About the memory of one of a chunk's handful of temporary buffers."""
+PARTS = 64
+"""A step makes up to seven temporary buffers of a chunk's size: a tenth of the parameters'."""
 
 
-def chunks(parameters: Sequence[Tensor], most: int = CHUNK_BYTES) -> list[slice]:
+def chunks(parameters: Sequence[Tensor], parts: int = PARTS) -> list[slice]:
     """Neighbouring parameters, as many together as fit; a larger one is a chunk of its own.
 
     Args:
         parameters: in their order.
-        most: bytes a chunk.
+        parts: none but a single parameter is a larger part of all than one of so many.
     """
+    sizes = [parameter.numel() for parameter in parameters]
     found: list[slice] = []
     start = held = 0
-    for number, parameter in enumerate(parameters):
-        size = parameter.numel() * parameter.element_size()
-        if held and held + size > most:
+    for number, size in enumerate(sizes):
+        if held and (held + size) * parts > sum(sizes):
             found.append(slice(start, number))
             start, held = number, 0
         held += size
-    return [*found, slice(start, len(parameters))] if parameters else found
+    return [*found, slice(start, len(sizes))] if sizes else found
