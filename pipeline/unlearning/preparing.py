@@ -12,10 +12,11 @@ from torch import nn
 from pipeline.config import Experiment, LossesConfig, UpdateConfig
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
-from pipeline.unlearning.predictors import Predictors
+from pipeline.unlearning.predictors import Predict, Predictors
 from pipeline.unlearning.probe import Probe
 from pipeline.unlearning.saliency import Mask, saliency_mask
 from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.text_student import TextStudent, text_predictor
 from pipeline.unlearning.workers import Workers
 
 _SALIENCY_BATCHES = 8
@@ -38,8 +39,8 @@ def make_stepper(
         model: the base, the frozen teacher.
         experiment: says how to step.
         data: what the mask and the probe draw from.
-        trained: the denoiser that is trained, and those of its parameters that move, by name; as
-            the base has them, so that a resumed training finds the same mask.
+        trained: the denoiser or text student that is trained, and those of its parameters that
+            move, by name; as the base has them, so that a resumed training finds the same mask.
         workers: this worker and how many train together.
     """
     denoiser, parameters = trained
@@ -48,7 +49,7 @@ def make_stepper(
     stepper = Stepper(
         model,
         Predictors(
-            student=partial(model.predict, workers.wrap(denoiser), precision=precision),
+            student=_student(model, denoiser, workers, precision),
             base=partial(model.predict, model.denoiser, precision=precision),
         ),
         list(parameters.values()),
@@ -63,6 +64,15 @@ def make_stepper(
         batches = step_batches(model, experiment, data, _PROBE_STEP)
         stepper = replace(stepper, probe=Probe(partial(stepper.measure, *batches)))
     return stepper
+
+
+def _student(
+    model: DiffusionModel, trained: nn.Module, workers: Workers, precision: torch.dtype
+) -> Predict:
+    wrapped = workers.wrap(trained)
+    if isinstance(trained, TextStudent):
+        return text_predictor(wrapped, precision)
+    return partial(model.predict, wrapped, precision=precision)
 
 
 def make_optimizer(
