@@ -51,6 +51,17 @@ def test_a_prompt_is_told_alone_as_among_others(tiny: DiffusionModel, family_nam
         assert any(not torch.equal(t[row], t[other]) for t in together.tensors.values())
 
 
+def test_prompts_are_told_again_as_they_were(tiny: DiffusionModel, family_name: str) -> None:
+    """Where text encoders are trained; what stays is taken from what was told, not made again."""
+    texts = prompts(family_name)
+    told = tiny.encode_prompts(texts)
+    with torch.no_grad():
+        again = tiny.family.retell(tiny.pipeline, texts, told)
+    assert again.tensors.keys() == told.tensors.keys()
+    for key, tensor in told.tensors.items():
+        torch.testing.assert_close(again.tensors[key], tensor)
+
+
 def test_a_prediction_depends_on_its_own_time_and_prompt(
     tiny: DiffusionModel, family_name: str
 ) -> None:

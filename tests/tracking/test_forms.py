@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from pipeline.config import Experiment, LoraSettings, ModelConfig
-from pipeline.diffusion import DiffusionModel, Sampler, load_model
+from pipeline.diffusion import DiffusionModel, load_model
 from pipeline.diffusion.lora import portable
-from pipeline.diffusion.sampling import sample_latents
 from pipeline.diffusion.trained import copy_to_train
 from pipeline.diffusion.weights import apply_weights, save_weights
 from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
@@ -41,9 +39,12 @@ def adapters(base: DiffusionModel, train: str, path: Path) -> Path:
     return path
 
 
-def latents(model: DiffusionModel) -> Tensor:
-    told, empty = model.encode_prompts(["a red sneaker"]), model.encode_prompts([""])
-    return sample_latents(model, told, [1], Sampler(2, 2.0, 1), empty=empty)
+@torch.no_grad()
+def prediction(model: DiffusionModel) -> Tensor:
+    """In float32, where half precision would hide small differences."""
+    noisy = torch.randn(2, *model.latent_shape, generator=torch.Generator().manual_seed(1))
+    told = model.encode_prompts(["a red sneaker", "a mosaic of a bag"])
+    return model.predict(model.denoiser, noisy, torch.tensor([900, 300]), told)
 
 
 @pytest.mark.parametrize("train", ["cross_attention", "text_encoder"])
@@ -51,7 +52,7 @@ def test_all_forms_of_adapters_are_one_model(
     base: DiffusionModel, tmp_path: Path, train: str
 ) -> None:
     weights = adapters(base, train, tmp_path / "weights.safetensors")
-    expected, before = latents(apply_weights(base, weights)), latents(base)
+    expected, before = prediction(apply_weights(base, weights)), prediction(base)
     change = float((expected - before).abs().max())
     for form in FORMS:
         model = write_form(form, base, weights, tmp_path / form)
@@ -59,14 +60,14 @@ def test_all_forms_of_adapters_are_one_model(
         files = [path.name for path in (tmp_path / form).iterdir()]
         assert "model_index.json" in files if name is None else files == [name]
         # Folder and delta are in the base's own half precision.
-        assert float((latents(model) - expected).abs().max()) < 0.1 * change, form
+        assert float((prediction(model) - expected).abs().max()) < 0.03 * change, form
     plain = StableDiffusionPipeline.from_pretrained(base.folder)
     plain.load_lora_weights(tmp_path / "lora")
     part = getattr(plain, "unet" if train == "cross_attention" else "text_encoder")
-    drawn = copy.copy(base).with_parts(
+    drawn = base.with_parts(
         {"unet" if train == "cross_attention" else "text_encoder": part}, "plain"
     )
-    assert float((latents(drawn) - expected).abs().max()) < 0.02 * change
+    assert float((prediction(drawn) - expected).abs().max()) < 1e-3 * change
 
 
 def test_a_delta_of_changed_weights_is_the_trials_own_file(
