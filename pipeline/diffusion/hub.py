@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import (
     constants,
@@ -66,20 +64,27 @@ def fetch(what: str, name: str, patterns: Sequence[str], revision: str | None = 
         ValueError: there is no such repository or revision, its terms have not been accepted, or
             the hub cannot be reached and the cache lacks files.
     """
-    wanted: dict[str, Any] = {"revision": revision, "allow_patterns": list(patterns)}
     if revision is not None and _COMMIT.fullmatch(revision):
-        # What a commit holds never changes: there is nothing to ask where all of it is here.
-        with contextlib.suppress(LocalEntryNotFoundError):
-            return _snapshot(snapshot_download(name, local_files_only=True, **wanted))
+        found = cached(name, patterns, revision)
+        if found is not None:
+            return found
     try:
-        return _snapshot(snapshot_download(name, **wanted))
+        path = snapshot_download(name, revision=revision, allow_patterns=list(patterns))
     # Whatever stops a download is the network's or the hub's, of any of its libraries' own kinds.
     except Exception as error:
         raise ValueError(f"{what} {name!r}: {_reason(name, patterns, revision, error)}") from error
-
-
-def _snapshot(path: str) -> Snapshot:
     return Snapshot(Path(path), Path(path).name)
+
+
+def cached(name: str, patterns: Sequence[str], commit: str) -> Snapshot | None:
+    """Files of a commit if all of them are in the cache: they never change, nobody is asked."""
+    try:
+        path = snapshot_download(
+            name, revision=commit, allow_patterns=list(patterns), local_files_only=True
+        )
+    except LocalEntryNotFoundError:
+        return None
+    return Snapshot(Path(path), commit)
 
 
 def listed(name: str, revision: str | None) -> frozenset[str] | None:

@@ -22,7 +22,7 @@ from pipeline.diffusion.files import (
     names_in,
     patterns,
 )
-from pipeline.diffusion.hub import fetch, listed, may_be_hub_id
+from pipeline.diffusion.hub import cached, fetch, listed, may_be_hub_id
 from pipeline.diffusion.model import DiffusionModel
 
 
@@ -120,7 +120,8 @@ def locate(base: str, revision: str | None = None) -> Located:
     names = listed(base, first.commit)
     if names is not None:
         check_weights(family, first.folder, names, base)
-    found = fetch("model", base, patterns(family, first.folder), first.commit)
+    needed = patterns(family, first.folder)
+    found = cached(base, needed, first.commit) or fetch("model", base, needed, revision)
     check_weights(family, found.folder, names_in(found.folder), base)
     check_links(family, found.folder)
     return Located(found.folder, family, found.commit)
