@@ -60,6 +60,8 @@ def _chosen(denoiser: nn.Module, family: Family, settings: ModelConfig) -> list[
             found = [name for name in names if reads_prompt.search(name)]
         case "without_cross_attention":
             found = [name for name in names if not reads_prompt.search(name)]
+        case "text_encoder":
+            found = []  # another part: see `trained.py`
         case _:
             assert_never(settings.train)
     return [name for name in found if re.search(settings.pattern or "", name)]

@@ -12,10 +12,11 @@ from torch import nn
 from pipeline.config import Experiment, LossesConfig, UpdateConfig
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
-from pipeline.unlearning.predictors import Predictors
+from pipeline.unlearning.predictors import Predict, Predictors
 from pipeline.unlearning.probe import Probe
 from pipeline.unlearning.saliency import Mask, saliency_mask
 from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.text_student import TextStudent, text_predictor
 from pipeline.unlearning.two_losses import TwoLosses
 from pipeline.unlearning.workers import Workers
 
@@ -39,8 +40,8 @@ def make_stepper(
         model: the base, the frozen teacher.
         experiment: says how to step.
         data: what the mask and the probe draw from.
-        trained: the denoiser that is trained, and those of its parameters that move, by name; as
-            the base has them, so that a resumed training finds the same mask.
+        trained: the denoiser or text student that is trained, and those of its parameters that
+            move, by name; as the base has them, so that a resumed training finds the same mask.
         workers: this worker and how many train together.
     """
     denoiser, parameters = trained
@@ -49,7 +50,7 @@ def make_stepper(
     objectives = TwoLosses(
         model,
         Predictors(
-            student=partial(model.predict, workers.wrap(denoiser), precision=precision),
+            student=_student(model, denoiser, workers, precision),
             base=partial(model.predict, model.denoiser, precision=precision),
         ),
         list(parameters.values()),
@@ -65,6 +66,15 @@ def make_stepper(
         probe = Probe(partial(objectives.measure, *batches))
     optimizer = make_optimizer(parameters, update)
     return Stepper(objectives, objectives.parameters, optimizer, update, mask, probe)
+
+
+def _student(
+    model: DiffusionModel, trained: nn.Module, workers: Workers, precision: torch.dtype
+) -> Predict:
+    wrapped = workers.wrap(trained)
+    if isinstance(trained, TextStudent):
+        return text_predictor(wrapped, precision)
+    return partial(model.predict, wrapped, precision=precision)
 
 
 def make_optimizer(

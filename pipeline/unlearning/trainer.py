@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Callable
@@ -16,15 +15,17 @@ from torch import nn
 from pipeline.config import Experiment
 from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
-from pipeline.diffusion.parameters import trainable
+from pipeline.diffusion.trained import Trained, copy_to_train, count_trained, write_count
 from pipeline.diffusion.weights import save_weights
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint, save_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
+from pipeline.unlearning.text_student import TextStudent
 from pipeline.unlearning.workers import ALONE, Workers
 
 WEIGHTS = "weights.safetensors"
+TRAINED = "trained.json"
 
 
 def train(
@@ -45,7 +46,8 @@ def train(
         model: the base; it stays as it is and is the frozen teacher of the losses that have one.
         experiment: what to do.
         data: pools of the concept and of what is kept.
-        folder: gets `telemetry.jsonl`, `checkpoints/` and at the end `weights.safetensors`.
+        folder: gets `trained.json`, `telemetry.jsonl`, `checkpoints/` and at the end
+            `weights.safetensors`.
         report: told about every watched step, by the leading worker only.
         workers: this worker and how many train together.
         start: the base after an edit, whose denoiser the training begins with; if None, the base.
@@ -58,11 +60,14 @@ def train(
     """
     weights, checkpoints = folder / WEIGHTS, folder / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
-    denoiser = copy.deepcopy((start or model).denoiser)
-    parameters = trainable(denoiser, model.family, experiment.model, experiment.seed)
-    stepper = make_stepper(model, experiment, data, (denoiser, parameters), workers)
+    trained = copy_to_train(start or model, experiment.model, experiment.seed)
+    parameters = trained.parameters
+    if workers.leads:
+        write_count(folder / TRAINED, count_trained(model, trained))
+    student = _student(start or model, trained, data)
+    stepper = make_stepper(model, experiment, data, (student, parameters), workers)
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
-    edited = {} if start is None else _changed(denoiser, model.denoiser)
+    edited = {} if start is None else _changed(start.denoiser, model.denoiser)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
     done = restore_checkpoint(checkpoints, parameters, stepper.optimizer, story)
     save = partial(save_checkpoint, checkpoints)
@@ -89,6 +94,11 @@ def train(
     return weights
 
 
+def _student(model: DiffusionModel, trained: Trained, data: TrainingSet) -> nn.Module:
+    denoiser = trained.parts.get(model.family.denoiser)
+    return TextStudent(model, trained.parts, data.texts) if denoiser is None else denoiser
+
+
 def _save(
     model: DiffusionModel,
     experiment: Experiment,
@@ -101,7 +111,8 @@ def _save(
         save_weights(changed, path, model.dtype, story)
     else:
         # Small beside the base, and small in value: half precision would save nothing and lose.
-        factors = portable(changed, lora, model.family.denoiser)
+        named = experiment.model.train == "text_encoder"
+        factors = portable(changed, lora, "" if named else model.family.denoiser)
         save_weights(factors, path, torch.float32, story)
 
 
