@@ -1,8 +1,7 @@
-"""What of a model is trained: copies of the parts that move, and the list of their parameters."""
+"""What of a model is trained: copies of its parts, and the list of the parameters that move."""
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from torch import nn
 from pipeline.config import ModelConfig
 from pipeline.diffusion.lora import add_adapters
 from pipeline.diffusion.model import DiffusionModel
-from pipeline.diffusion.parameters import trainable
+from pipeline.diffusion.parameters import names_to_train, trainable
+from pipeline.diffusion.sharing import copy_around
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class Count:
 
 
 def copy_to_train(model: DiffusionModel, settings: ModelConfig, seed: int) -> Trained:
-    """Copies of the parts that settings train, with what is not chosen frozen.
+    """Copies of the parts that settings train; what is not chosen is the model's own, and frozen.
 
     Args:
-        model: is not touched.
+        model: what it predicts is not touched.
         settings: which parameters.
         seed: of adapters' first values.
 
@@ -69,7 +69,8 @@ def copy_to_train(model: DiffusionModel, settings: ModelConfig, seed: int) -> Tr
     """
     if settings.train == "text_encoder":
         return _text_encoders(model, settings, seed)
-    denoiser = copy.deepcopy(model.denoiser)
+    names = names_to_train(model.denoiser, model.family, settings)
+    denoiser = copy_around(model.denoiser, () if settings.lora is not None else names)
     parameters = trainable(denoiser, model.family, settings, seed)
     return Trained({model.family.denoiser: denoiser}, parameters)
 
@@ -112,12 +113,7 @@ def _text_encoders(model: DiffusionModel, settings: ModelConfig, seed: int) -> T
             f"{type(model.pipeline).__name__}, which is told classes; train cross_attention, which "
             "stands for what reads the class"
         )
-    parts: dict[str, nn.Module] = {}
-    for name in names:
-        encoder: nn.Module = copy.deepcopy(getattr(model.pipeline, name))
-        # A copy keeps its original's way of computing: no dropout.
-        parts[name] = encoder.requires_grad_(requires_grad=True)
-    read = _read_from(model, parts)
+    read = _read_from(model)
     pattern = re.compile(settings.pattern or "")
     chosen = {name for name in read if pattern.search(name)}
     if not chosen:
@@ -126,9 +122,12 @@ def _text_encoders(model: DiffusionModel, settings: ModelConfig, seed: int) -> T
             f"{settings.pattern}, found none; they are named like {', '.join(list(read)[:3])}"
         )
     parameters: dict[str, nn.Parameter] = {}
-    for name, encoder in parts.items():
+    parts: dict[str, nn.Module] = {}
+    for name in names:
         own = {each.removeprefix(f"{name}.") for each in chosen if each.startswith(f"{name}.")}
-        encoder.requires_grad_(requires_grad=False)
+        moving = () if settings.lora is not None else own
+        # A copy keeps its original's way of computing: no dropout.
+        parts[name] = encoder = copy_around(getattr(model.pipeline, name), moving)
         if settings.lora is None:
             found = {each: p for each, p in encoder.named_parameters() if each in own}
         elif any(
@@ -148,14 +147,17 @@ def _text_encoders(model: DiffusionModel, settings: ModelConfig, seed: int) -> T
     return Trained(parts, parameters)
 
 
-def _read_from(model: DiffusionModel, parts: Mapping[str, nn.Module]) -> list[str]:
+def _read_from(model: DiffusionModel) -> list[str]:
     """Names of the parameters that a prompt's conditions depend on.
 
     Some families read states below an encoder's last layer, which then has no gradient.
     """
-    pipeline = model.family.around(model.pipeline, parts)
+    parts: dict[str, nn.Module] = {
+        name: getattr(model.pipeline, name).requires_grad_(requires_grad=True)
+        for name in model.family.text_encoders
+    }
     told = model.encode_prompts([""])
-    again = model.family.retell(pipeline, [""], told)
+    again = model.family.retell(model.pipeline, [""], told)
     total = sum(t.sum() for t in again.tensors.values() if t.requires_grad)
     torch.as_tensor(total).backward()
     read = []
@@ -164,4 +166,5 @@ def _read_from(model: DiffusionModel, parts: Mapping[str, nn.Module]) -> list[st
             if parameter.grad is not None:
                 read.append(f"{part}.{name}")
             parameter.grad = None
+        encoder.requires_grad_(requires_grad=False)
     return read

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.diffusion.lora import is_lora, merged
 from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.sharing import copy_around
 
 _READABLE = 0o644  # safetensors writes files that their owner alone can read
 
@@ -58,9 +59,8 @@ def apply_weights(model: DiffusionModel, path: Path) -> DiffusionModel:
         )
     parts: dict[str, nn.Module] = {}
     for part, own in _by_part(model, tensors).items():
-        parts[part] = copy.deepcopy(getattr(model.pipeline, part))
         try:
-            _put(parts[part], own, part)
+            parts[part] = _put(getattr(model.pipeline, part), own, part)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     with path.open("rb") as file:
@@ -111,13 +111,18 @@ def _by_part(model: DiffusionModel, tensors: Mapping[str, Tensor]) -> dict[str, 
     return parts
 
 
-def _put(module: nn.Module, tensors: Mapping[str, Tensor], part: str) -> None:
+def _put(module: nn.Module, tensors: Mapping[str, Tensor], part: str) -> nn.Module:
     own = dict(module.named_parameters())
-    for name, tensor in (merged(own, tensors, part) if is_lora(tensors) else tensors).items():
+    changed = merged(own, tensors, part) if is_lora(tensors) else tensors
+    for name, tensor in changed.items():
         if name not in own or own[name].shape != tensor.shape:
             shape = tuple(own[name].shape) if name in own else "no such parameter"
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, the {part} has {shape}")
-        own[name].data.copy_(tensor)
+    around = copy_around(module, changed.keys())
+    new = dict(around.named_parameters())
+    for name, tensor in changed.items():
+        new[name].data.copy_(tensor)
+    return around
 
 
 def save_pipeline(model: DiffusionModel, folder: Path) -> None:
