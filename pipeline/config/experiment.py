@@ -199,8 +199,10 @@ class UpdateConfig(Section):
     """Largest norm of the combined gradient; above 0, none for no clipping."""
     weight_decay: AtLeastZero = 0.0
     """Decoupled weight decay (AdamW), or that of gradient descent; 0 or more."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """Arithmetic of forward and backward passes; weights and dot products are float32 always."""
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    """Arithmetic of forward and backward passes; weights and dot products are float32 always. With
+    `fp16`, for GPUs that know no bf16, losses are scaled and steps whose gradients overflow are
+    skipped."""
     telemetry_every: Count = 5
     """Steps between two records of losses, norms and cosines; 1 or more."""
     checkpoint_every: Count = 20

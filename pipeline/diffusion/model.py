@@ -18,6 +18,14 @@ from pipeline.diffusion.families.family import Pipeline
 from pipeline.diffusion.noise import NoiseProcess
 
 
+def products_in(precision: torch.dtype, device: torch.device) -> torch.autocast:
+    """Within it matrix products are done in a precision; float32 changes nothing."""
+    whole = precision == torch.float32
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16 if whole else precision, enabled=not whole
+    )
+
+
 @dataclass(frozen=True)
 class DiffusionModel:
     """A frozen model; training works on a copy of its denoiser.
@@ -105,8 +113,6 @@ class DiffusionModel:
             conditions: B rows.
             precision: in which matrix products are done.
         """
-        with torch.autocast(
-            noisy.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16
-        ):
+        with products_in(precision, noisy.device):
             predicted = self.family.predict(denoiser, noisy, times, conditions)
         return predicted.float()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import Final, assert_never
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from pipeline.config import Experiment, LossesConfig, UpdateConfig
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
+from pipeline.unlearning.loss_scale import LossScale
 from pipeline.unlearning.predictors import Predict, Predictors
 from pipeline.unlearning.probe import Probe
 from pipeline.unlearning.saliency import Mask, saliency_mask
@@ -19,6 +20,8 @@ from pipeline.unlearning.step import Stepper
 from pipeline.unlearning.text_student import TextStudent, text_predictor
 from pipeline.unlearning.two_losses import TwoLosses
 from pipeline.unlearning.workers import Workers
+
+_PRECISIONS: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 _SALIENCY_BATCHES = 8
 """Forget batches that the saliency's gradient is averaged over."""
@@ -46,7 +49,7 @@ def make_stepper(
     """
     denoiser, parameters = trained
     update = experiment.update
-    precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
+    precision = _PRECISIONS[update.precision]
     objectives = TwoLosses(
         model,
         Predictors(
@@ -57,6 +60,7 @@ def make_stepper(
         experiment.losses,
         update,
         workers,
+        LossScale() if update.precision == "fp16" else None,
     )
     mask = probe = None
     if update.saliency is not None:
@@ -111,5 +115,5 @@ def _mask(objectives: TwoLosses, experiment: Experiment, data: TrainingSet, shar
     """The mask of SalUn, from the gradient of the ascent on pictures of the concept."""
     ascent = replace(objectives, losses=LossesConfig(forget="ascent"))
     steps = range(-_SALIENCY_BATCHES, 0)  # those of no training
-    batches = (step_batches(objectives.model, experiment, data, step)[0] for step in steps)
+    batches = [step_batches(objectives.model, experiment, data, step)[0] for step in steps]
     return saliency_mask(ascent.forget_gradient(batches), share)

@@ -50,17 +50,20 @@ class Stepper:
         """Take step `number`, counted from 1, on the joint batches of all workers.
 
         Returns:
-            Telemetry if `watch`, else None.
+            Telemetry if `watch` or if the step is skipped, else None.
 
         Raises:
             DivergedError: a loss or a gradient is NaN or infinite; the parameters are untouched.
         """
+        rate = self._set_rate(number)
         losses, f, r = self.objectives.gradients(forget, retain)
         active = self.objectives.forgetting_is_on(losses)
         self._hold_back(f, r, active=active)
         scalars = products(f, r)
+        scaled = self._scaling(losses, scalars)
+        if scaled.get("skipped"):
+            return StepRecord(number, {**losses, "learning_rate": rate, **scaled})
         _check_finite(number, losses, scalars)
-        rate = self._set_rate(number)
         if self.probe is None:
             move, told = self._descend((f, r), scalars, watch=watch)
         else:
@@ -74,8 +77,18 @@ class Stepper:
             **change_cosines(move, scalars),
             "learning_rate": rate,
             **told,
+            **scaled,
         }
         return StepRecord(number, values)
+
+    def _scaling(self, losses: dict[str, float], scalars: Products) -> dict[str, float]:
+        """What there is to tell of the loss scale: 1 for `skipped` if gradients overflowed."""
+        scale = self.objectives.scale
+        if scale is None or not all(map(math.isfinite, losses.values())):
+            return {}
+        value, squares = scale.value, (scalars.forget_square, scalars.retain_square)
+        accepted = scale.accepts(finite=all(map(math.isfinite, squares)))
+        return {"loss_scale": value, "skipped": float(not accepted)}
 
     def _hold_back(self, forget: Gradient, retain: Gradient, *, active: bool) -> None:
         """Leave out of both gradients what must not move."""
@@ -147,6 +160,6 @@ def _check_finite(number: int, losses: dict[str, float], scalars: Products) -> N
     bad = [f"{name} is {value}" for name, value in named.items() if not math.isfinite(value)]
     if bad:
         raise DivergedError(
-            f"step {number}: {', '.join(bad)}; lower update.learning_rate, or set "
-            "losses.forget_loss_cap for an ascent"
+            f"step {number}: {', '.join(bad)}; lower update.learning_rate, set "
+            "losses.forget_loss_cap for an ascent, or take another update.precision than fp16"
         )

@@ -23,7 +23,9 @@ class StepRecord:
             change_forget_cosine and change_retain_cosine (cosine of the actual parameter change
             with each gradient; negative means that the loss falls to first order), learning_rate;
             restricted (1 if the step had to be restricted) and halvings (of a step that raised a
-            loss on the probe batch), where these are done.
+            loss on the probe batch), where these are done; loss_scale and skipped with fp16. Of a
+            step that was skipped, as its gradients overflowed, there are losses, learning_rate,
+            loss_scale and skipped (1) alone.
     """
 
     step: int

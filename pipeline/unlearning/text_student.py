@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.diffusion.conditions import PROMPT, Conditions
-from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.model import DiffusionModel, products_in
 from pipeline.unlearning.batches import Pool, TrainingSet
 from pipeline.unlearning.predictors import Predict
 
@@ -49,9 +49,7 @@ def text_predictor(student: nn.Module, precision: torch.dtype) -> Predict:
     """A text student, or what wraps one for several workers, as objectives call it."""
 
     def predict(noisy: Tensor, times: Tensor, conditions: Conditions) -> Tensor:
-        with torch.autocast(
-            noisy.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16
-        ):
+        with products_in(precision, noisy.device):
             predicted: Tensor = student(noisy, times, conditions)
         return predicted.float()
 

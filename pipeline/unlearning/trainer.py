@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from pipeline.diffusion.weights import save_weights
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint, save_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
+from pipeline.unlearning.progress import Progress
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
 from pipeline.unlearning.text_student import TextStudent
 from pipeline.unlearning.workers import ALONE, Workers
@@ -69,8 +69,8 @@ def train(
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
     edited = {} if start is None else _changed(start.denoiser, model.denoiser)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
-    done = restore_checkpoint(checkpoints, parameters, stepper.optimizer, story)
-    save = partial(save_checkpoint, checkpoints)
+    progress = Progress(parameters, stepper.optimizer, stepper.objectives.scale)
+    done = restore_checkpoint(checkpoints, progress, story)
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
     workers.wait()
@@ -84,7 +84,7 @@ def train(
         if record is not None:
             telemetry.append(record)
         if done % update.checkpoint_every == 0 or done == update.steps:
-            save(done, parameters, stepper.optimizer, story)
+            save_checkpoint(checkpoints, done, progress, story)
         if record is not None:
             report(record)
     if workers.leads:

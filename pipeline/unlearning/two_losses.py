@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from pipeline.config import LossesConfig, UpdateConfig
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch
-from pipeline.unlearning.gradients import Gradient, take_gradient
+from pipeline.unlearning.gradients import Gradient, inner_product, take_gradient
+from pipeline.unlearning.loss_scale import LossScale
 from pipeline.unlearning.objectives import forget_loss, retain_loss
 from pipeline.unlearning.predictors import Predictors
 from pipeline.unlearning.probe import Losses
@@ -22,7 +24,11 @@ Objective = Callable[[DiffusionModel, Predictors, Batch, LossesConfig], Tensor]
 
 @dataclass(frozen=True)
 class TwoLosses:
-    """The forget and the retain loss as functions of the parameters."""
+    """The forget and the retain loss as functions of the parameters.
+
+    Attributes:
+        scale: of losses in half precision; None in any other.
+    """
 
     model: DiffusionModel
     predictors: Predictors
@@ -30,6 +36,7 @@ class TwoLosses:
     losses: LossesConfig
     update: UpdateConfig
     workers: Workers
+    scale: LossScale | None = None
 
     def gradients(
         self, forget: Batch, retain: Batch
@@ -44,7 +51,7 @@ class TwoLosses:
         ):
             if whole or self.update.rule != unused:
                 values[name] = float(self._backward(objective, joint))
-            gradients.append(take_gradient(self.parameters))
+            gradients.append(self._taken())
         return values, gradients[0], gradients[1]
 
     def forgetting_is_on(self, values: dict[str, float]) -> bool:
@@ -54,11 +61,15 @@ class TwoLosses:
             return True
         return not -values["forget_loss"] > cap
 
-    def forget_gradient(self, batches: Iterable[Batch]) -> Gradient:
+    def forget_gradient(self, batches: Sequence[Batch]) -> Gradient:
         """The forget loss's gradient, summed over several joint batches."""
-        for joint in batches:
-            self._backward(forget_loss, joint)
-        return take_gradient(self.parameters)
+        while True:
+            for joint in batches:
+                self._backward(forget_loss, joint)
+            taken = self._taken()
+            square = float(inner_product(taken, taken))
+            if self.scale is None or self.scale.accepts(finite=math.isfinite(square)):
+                return taken
 
     @torch.no_grad()
     def measure(self, forget: Batch, retain: Batch) -> Losses:
@@ -79,9 +90,15 @@ class TwoLosses:
         for part in range(parts):
             some = slice(len(rows) * part // parts, len(rows) * (part + 1) // parts)
             loss = self._loss(objective, rows.rows(some), len(joint))
-            loss.backward()
+            (loss if self.scale is None else loss * self.scale.value).backward()
             total += loss.detach()
         return self.workers.averaged(total)
+
+    def _taken(self) -> Gradient:
+        taken = take_gradient(self.parameters)
+        if self.scale is not None:
+            torch._foreach_div_(taken, self.scale.value)
+        return taken
 
     def _rows(self, joint: Batch) -> Batch:
         return joint.rows(self.workers.share(len(joint))).to(self.model.device)

@@ -1,0 +1,62 @@
+"""All that changes from step to step, and that a resumed training takes up where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.unlearning.loss_scale import LossScale
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a checkpoint holds.
+
+    Attributes:
+        parameters: those that move, by name.
+        optimizer: of these parameters.
+        scale: of losses in half precision; None in any other.
+    """
+
+    parameters: Mapping[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    scale: LossScale | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it by name; parameters and most of the optimiser's state in float32."""
+        found: dict[str, Tensor] = {}
+        for name, parameter in self.parameters.items():
+            found[f"weights/{name}"] = parameter.detach()
+            for key, value in self.optimizer.state[parameter].items():
+                found[f"optimizer/{key}/{name}"] = torch.as_tensor(value)
+        if self.scale is not None:
+            found["loss_scale"] = self.scale.state()
+        return found
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` told."""
+        for name, parameter in self.parameters.items():
+            parameter.copy_(tensors[f"weights/{name}"])
+            suffix = f"/{name}"
+            self.optimizer.state[parameter] = {
+                key.removeprefix("optimizer/").removesuffix(suffix): _like(value, parameter)
+                for key, value in tensors.items()
+                if key.startswith("optimizer/") and key.endswith(suffix)
+            }
+        if self.scale is not None:
+            self.scale.restore(tensors["loss_scale"])
+
+
+def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
+    """Optimiser state on the parameter's device and in its memory format, as it was in training.
+
+    Sums over another layout round differently, and a resumed run would drift from an
+    uninterrupted one.
+    """
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter).copy_(value)
