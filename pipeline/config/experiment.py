@@ -195,6 +195,9 @@ class UpdateConfig(Section):
     """Steps over which the learning rate rises to its value; 0 or more."""
     cooldown: CountOrZero = 0
     """Last steps over which it falls towards 0, in a straight line; 0 or more."""
+    ema_decay: Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)] | None = None
+    """Decay of the running average over steps of what is trained, which is saved and judged in its
+    place; in (0, 1), rising to it as (1 + n) / (10 + n) after n steps; none for no average."""
     clip_norm: Positive | None = 1.0
     """Largest norm of the combined gradient; above 0, none for no clipping."""
     weight_decay: AtLeastZero = 0.0

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final, assert_never
 
 import torch
+from diffusers.training_utils import EMAModel
 from torch import nn
 
 from pipeline.config import Experiment, LossesConfig, UpdateConfig
@@ -69,7 +70,11 @@ def make_stepper(
         batches = step_batches(model, experiment, data, _PROBE_STEP)
         probe = Probe(partial(objectives.measure, *batches))
     optimizer = make_optimizer(parameters, update)
-    return Stepper(objectives, objectives.parameters, optimizer, update, mask, probe)
+    average = None
+    if update.ema_decay is not None:
+        # Parameter by parameter: together they would need a third copy for a moment.
+        average = EMAModel(objectives.parameters, update.ema_decay, foreach=False)
+    return Stepper(objectives, objectives.parameters, optimizer, update, mask, probe, average)
 
 
 def _student(

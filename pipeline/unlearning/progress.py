@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
 from pipeline.unlearning.loss_scale import LossScale
@@ -19,11 +20,20 @@ class Progress:
         parameters: those that move, by name.
         optimizer: of these parameters.
         scale: of losses in half precision; None in any other.
+        average: of the parameters over steps; None where there is none.
     """
 
     parameters: Mapping[str, nn.Parameter]
     optimizer: torch.optim.Optimizer
     scale: LossScale | None = None
+    average: EMAModel | None = None
+
+    @property
+    def result(self) -> dict[str, Tensor]:
+        """What is saved and judged, by name: the average, or else the parameters themselves."""
+        if self.average is None:
+            return {name: parameter.detach() for name, parameter in self.parameters.items()}
+        return dict(zip(self.parameters, self.average.shadow_params, strict=True))
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name; parameters and most of the optimiser's state in float32."""
@@ -34,6 +44,9 @@ class Progress:
                 found[f"optimizer/{key}/{name}"] = torch.as_tensor(value)
         if self.scale is not None:
             found["loss_scale"] = self.scale.state()
+        if self.average is not None:
+            found |= {f"average/{name}": value for name, value in self.result.items()}
+            found["average_steps"] = torch.tensor(self.average.optimization_step)
         return found
 
     @torch.no_grad()
@@ -49,6 +62,10 @@ class Progress:
             }
         if self.scale is not None:
             self.scale.restore(tensors["loss_scale"])
+        if self.average is not None:
+            for name, value in self.result.items():
+                value.copy_(tensors[f"average/{name}"])
+            self.average.optimization_step = int(tensors["average_steps"])
 
 
 def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:

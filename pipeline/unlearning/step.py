@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
+from diffusers.training_utils import EMAModel
 from torch import nn
 
 from pipeline.config import UpdateConfig
@@ -32,11 +33,12 @@ class Stepper:
     """Everything that stays the same from step to step.
 
     Beside the two gradients a step needs memory for a few chunks of parameters, and for all of them
-    once more with a mask, twice more with a probe.
+    once more with a mask or an average, twice more with a probe.
 
     Attributes:
         mask: of what may move; None for all of the parameters.
         probe: shortens steps that raise a loss; None where steps are taken as they are.
+        average: of the parameters over steps; None where their last values count.
     """
 
     objectives: TwoLosses
@@ -45,6 +47,7 @@ class Stepper:
     update: UpdateConfig
     mask: Mask | None = None
     probe: Probe | None = None
+    average: EMAModel | None = None
 
     def step(self, number: int, forget: Batch, retain: Batch, *, watch: bool) -> StepRecord | None:
         """Take step `number`, counted from 1, on the joint batches of all workers.
@@ -68,6 +71,8 @@ class Stepper:
             move, told = self._descend((f, r), scalars, watch=watch)
         else:
             move, told = self._descend_watched((f, r), scalars, self.probe, watch=watch)
+        if self.average is not None:
+            self.average.step(self.parameters)
         if not watch:
             return None
         values = {

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.config import Experiment
 from pipeline.diffusion.lora import portable
@@ -69,7 +69,7 @@ def train(
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
     edited = {} if start is None else _changed(start.denoiser, model.denoiser)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
-    progress = Progress(parameters, stepper.optimizer, stepper.objectives.scale)
+    progress = Progress(parameters, stepper.optimizer, stepper.objectives.scale, stepper.average)
     done = restore_checkpoint(checkpoints, progress, story)
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
@@ -88,7 +88,7 @@ def train(
         if record is not None:
             report(record)
     if workers.leads:
-        changed = {**edited, **parameters}
+        changed = {**edited, **progress.result}
         _save(model, experiment, changed, weights, {**asdict(story), "steps": str(done)})
     workers.wait()
     return weights
@@ -102,7 +102,7 @@ def _student(model: DiffusionModel, trained: Trained, data: TrainingSet) -> nn.M
 def _save(
     model: DiffusionModel,
     experiment: Experiment,
-    changed: dict[str, nn.Parameter],
+    changed: dict[str, Tensor],
     path: Path,
     story: dict[str, str],
 ) -> None:
