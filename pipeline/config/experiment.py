@@ -191,6 +191,9 @@ class UpdateConfig(Section):
     every remaining class (Ko et al. 2024); `same_context` follows the forget batch all the same."""
     accumulate: Count = 1
     """Parts that a worker's rows of a batch are cut into, to save memory; 1 or more."""
+    gradient_checkpointing: Annotated[bool, Field(strict=True)] = False
+    """Whether activations are computed again in the backward pass in place of being kept: about a
+    third more time for a fraction of their memory."""
     warmup: CountOrZero = 5
     """Steps over which the learning rate rises to its value; 0 or more."""
     cooldown: CountOrZero = 0

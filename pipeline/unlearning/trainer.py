@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from pipeline.config import Experiment
 from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.recomputing import recompute_activations
+from pipeline.diffusion.sharing import copy_around
 from pipeline.diffusion.trained import Trained, copy_to_train, count_trained, write_count
 from pipeline.diffusion.weights import save_weights
 from pipeline.unlearning.batches import TrainingSet
@@ -64,7 +66,10 @@ def train(
     parameters = trained.parameters
     if workers.leads:
         write_count(folder / TRAINED, count_trained(model, trained))
-    student = _student(start or model, trained, data)
+    if experiment.update.gradient_checkpointing:
+        student = _recomputing(start or model, trained, data)
+    else:
+        student = _student(start or model, trained, data)
     stepper = make_stepper(model, experiment, data, (student, parameters), workers)
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
     edited = {} if start is None else _changed(start.denoiser, model.denoiser)
@@ -97,6 +102,16 @@ def train(
 def _student(model: DiffusionModel, trained: Trained, data: TrainingSet) -> nn.Module:
     denoiser = trained.parts.get(model.family.denoiser)
     return TextStudent(model, trained.parts, data.texts) if denoiser is None else denoiser
+
+
+def _recomputing(model: DiffusionModel, trained: Trained, data: TrainingSet) -> nn.Module:
+    parts = dict(trained.parts)
+    # Where text encoders are trained, gradients pass through the frozen denoiser all the same.
+    frozen = parts.setdefault(model.family.denoiser, copy_around(model.denoiser, ()))
+    for part in parts.values():
+        recompute_activations(part)
+    around = model.with_parts({model.family.denoiser: frozen}, model.fingerprint)
+    return _student(around, trained, data)
 
 
 def _save(
