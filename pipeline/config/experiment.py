@@ -169,8 +169,9 @@ class UpdateConfig(Section):
     """Halve a step until neither loss rises on a fixed probe batch."""
     cagrad_radius: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.5
     """CAGrad's c: how far from the mean gradient the update may lie, in its length; [0, 1)."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW, or plain gradient descent."""
+    optimizer: Literal["adamw", "adamw_fused", "adamw_8bit", "sgd"] = "adamw"
+    """AdamW; the same in one kernel, faster on GPUs; the same with states of a byte a parameter
+    (Dettmers et al. 2022, arXiv 2110.02861; needs bitsandbytes); or plain gradient descent."""
     momentum: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.9
     """AdamW's first beta, or gradient descent's momentum; in [0, 1)."""
     learning_rate: Positive = 1e-4

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Final, assert_never
+from typing import Final
 
 import torch
 from diffusers.training_utils import EMAModel
 from torch import nn
 
-from pipeline.config import Experiment, LossesConfig, UpdateConfig
+from pipeline.config import Experiment, LossesConfig
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
 from pipeline.unlearning.loss_scale import LossScale
+from pipeline.unlearning.optimizers import make_optimizer
 from pipeline.unlearning.predictors import Predict, Predictors
 from pipeline.unlearning.probe import Probe
 from pipeline.unlearning.saliency import Mask, saliency_mask
@@ -84,29 +85,6 @@ def _student(
     if isinstance(trained, TextStudent):
         return text_predictor(wrapped, precision)
     return partial(model.predict, wrapped, precision=precision)
-
-
-def make_optimizer(
-    parameters: dict[str, nn.Parameter], update: UpdateConfig
-) -> torch.optim.Optimizer:
-    """The optimiser of an update."""
-    match update.optimizer:
-        case "adamw":
-            return torch.optim.AdamW(
-                parameters.values(),
-                lr=update.learning_rate,
-                betas=(update.momentum, 0.999),
-                weight_decay=update.weight_decay,
-            )
-        case "sgd":
-            return torch.optim.SGD(
-                parameters.values(),
-                lr=update.learning_rate,
-                momentum=update.momentum,
-                weight_decay=update.weight_decay,
-            )
-        case _:
-            assert_never(update.optimizer)
 
 
 def step_batches(

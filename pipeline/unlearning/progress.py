@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
 from pipeline.unlearning.loss_scale import LossScale
+
+_SHARED: Final = ("qmap1", "qmap2")
+"""Tables of bitsandbytes' optimisers, one for all parameters."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class Progress:
         for name, parameter in self.parameters.items():
             found[f"weights/{name}"] = parameter.detach()
             for key, value in self.optimizer.state[parameter].items():
-                found[f"optimizer/{key}/{name}"] = torch.as_tensor(value)
+                plain = torch.as_tensor(value)
+                # safetensors refuses what shares memory.
+                found[f"optimizer/{key}/{name}"] = plain.clone() if key in _SHARED else plain
         if self.scale is not None:
             found["loss_scale"] = self.scale.state()
         if self.average is not None:
@@ -52,13 +58,20 @@ class Progress:
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up what `tensors` told."""
+        fused = bool(self.optimizer.param_groups[0].get("fused"))
         for name, parameter in self.parameters.items():
             parameter.copy_(tensors[f"weights/{name}"])
             suffix = f"/{name}"
-            self.optimizer.state[parameter] = {
-                key.removeprefix("optimizer/").removesuffix(suffix): _like(value, parameter)
+            own = {
+                key.removeprefix("optimizer/").removesuffix(suffix): value
                 for key, value in tensors.items()
                 if key.startswith("optimizer/") and key.endswith(suffix)
+            }
+            self.optimizer.state[parameter] = {
+                key: _steps(value, parameter, fused=fused)
+                if key == "step"
+                else _like(value, parameter)
+                for key, value in own.items()
             }
         if self.scale is not None:
             self.scale.restore(tensors["loss_scale"])
@@ -75,5 +88,12 @@ def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
     uninterrupted one.
     """
     if value.shape != parameter.shape:
-        return value
-    return torch.empty_like(parameter).copy_(value)
+        return value.to(parameter.device)
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def _steps(value: Tensor, parameter: nn.Parameter, *, fused: bool) -> Tensor | int:
+    """Steps taken: bitsandbytes has a plain number, torch a float32, on the CPU unless fused."""
+    if not value.is_floating_point():
+        return int(value)
+    return value.to(parameter.device) if fused else value
