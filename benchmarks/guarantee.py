@@ -93,7 +93,7 @@ def run(model: DiffusionModel, data: TrainingSet, settings: Experiment) -> dict[
     large = settings.update.model_copy(update={"forget_batch": 32, "retain_batch": 64})
     probe = draw_batches(data, large, settings.seed, 10_000, model.noise)
     forget_cosines, retain_cosines, seconds, told = [], [], [], []
-    first = last = stepper.measure(*probe)
+    first = last = stepper.objectives.measure(*probe)
     rises = {"forget": 0, "retain": 0, "either": 0}
     for number in range(1, STEPS + 1):
         forget, retain = step_batches(model, settings, data, number)
@@ -104,7 +104,7 @@ def run(model: DiffusionModel, data: TrainingSet, settings: Experiment) -> dict[
         told.append(record.values)
         forget_cosines.append(record.values["change_forget_cosine"])
         retain_cosines.append(record.values["change_retain_cosine"])
-        losses = stepper.measure(*probe)
+        losses = stepper.objectives.measure(*probe)
         worse = [new > old for new, old in zip(losses, last, strict=True)]
         rises["forget"] += worse[0]
         rises["retain"] += worse[1]

@@ -76,10 +76,11 @@ def void(_: object) -> None:
 
 def losses_of(stepper: Stepper, forget: Batch, retain: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Both mean losses."""
-    shared = (stepper.model, stepper.predictors)
+    of = stepper.objectives
+    shared = (of.model, of.predictors)
     return (
-        forget_loss(*shared, forget, stepper.losses).mean(),
-        retain_loss(*shared, retain, stepper.losses).mean(),
+        forget_loss(*shared, forget, of.losses).mean(),
+        retain_loss(*shared, retain, of.losses).mean(),
     )
 
 

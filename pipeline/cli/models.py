@@ -34,7 +34,8 @@ class FoundModel:
     Attributes:
         base: embedded name, folder or hub id of a complete model.
         revision: of a hub id.
-        weights: of a trial, to be put around the base; None where the base is the model.
+        weights: of a trial, or of a promoted model that is not complete, to be put around the
+            base; None where the base is the model.
         experiment: what made it; None for a model that comes from elsewhere.
     """
 
@@ -57,7 +58,9 @@ class FoundModel:
 
 
 def find_model(name: str) -> FoundModel:
-    """Find `fashion-canvas`, a diffusers folder, a hub id, SWEEP/TRIAL or SWEEP/champion.
+    """Find `fashion-canvas`, a folder, a hub id, SWEEP/TRIAL or SWEEP/champion.
+
+    A folder is a diffusers pipeline, or a promoted model in any of its forms.
 
     Raises:
         ValueError: there is no such model.
@@ -71,7 +74,9 @@ def find_model(name: str) -> FoundModel:
         return _trial_of(existing_sweep(trial[1]), int(trial[2]))
     if champion := _CHAMPION.fullmatch(name):
         promoted = _promoted_last(existing_sweep(champion[1]))
-        return FoundModel(str(promoted), experiment=_experiment_of(promoted))
+        return _promoted(promoted)
+    if (folder / MANIFEST).is_file() and "weights" in _json(folder / MANIFEST):
+        return _promoted(folder)
     if folder.exists():
         raise ValueError(f"{name}: expected a diffusers folder, it has no model_index.json")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
@@ -94,6 +99,22 @@ def with_known_base(space: SearchSpace) -> SearchSpace:
         put(tree, "model.base", str(_promoted_last(existing_sweep(named[1]))))
         space = parse_space(tree, space.base)
     return with_lineage(space)
+
+
+def _promoted(folder: Path) -> FoundModel:
+    """A promoted folder: complete, or with what belongs around its base."""
+    made_by = _experiment_of(folder)
+    weights = _json(folder / MANIFEST).get("weights")
+    if weights is None or made_by is None:
+        return FoundModel(str(folder), experiment=made_by)
+    # The name is a file's of this folder: one that is a path could lead out of it.
+    path = folder / str(weights)
+    if path.parent != folder or not path.is_file():
+        raise ValueError(
+            f"{folder / MANIFEST}: expected a file of this folder as weights, got {weights!r}; "
+            "promote the trial again"
+        )
+    return FoundModel(made_by.model.base, made_by.model.revision, path, made_by)
 
 
 def _trial_of(sweep: Path, number: int) -> FoundModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,14 @@ def promote(
             help="Bound to meet, for example erasure=0.95; may be repeated.",
         ),
     ] = None,
+    form: Annotated[
+        Literal["folder", "lora", "delta"],
+        typer.Option(
+            "--as",
+            help="A complete diffusers folder, the adapters of a LoRA training for plain "
+            "diffusers' load_lora_weights, or the changed tensors alone.",
+        ),
+    ] = "folder",
     _home: HomeOption = None,
 ) -> None:
     """Choose a member of the front, judge it anew, and register it as the champion.
@@ -51,6 +59,7 @@ def promote(
                 constraints,
                 trial=trial,
                 progress=lambda done, total: shown.show("second judgement", done, total),
+                form=form,
             )
     except NotConfirmedError as error:
         show_report(error.report)

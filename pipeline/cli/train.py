@@ -50,8 +50,9 @@ def train(
     folder = (out or runs_folder() / experiment.name).resolve()
     _claim(folder, experiment)
     from pipeline.diffusion import Store
+    from pipeline.diffusion.trained import read_count
     from pipeline.evaluation import Report
-    from pipeline.search.places import REPORT, store_root
+    from pipeline.search.places import REPORT, TRAINED, store_root
     from pipeline.search.trial import run_trial
 
     try:
@@ -66,6 +67,9 @@ def train(
             f"update.learning_rate=...), and another folder (--out)"
         )
     show_report(Report.load(folder / REPORT))
+    count = read_count(folder / TRAINED)
+    if count is not None:
+        note(f"trained {count}")
     say(str(folder))
 
 

@@ -168,8 +168,9 @@ class UpdateConfig(Section):
     """Halve a step until neither loss rises on a fixed probe batch."""
     cagrad_radius: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.5
     """CAGrad's c: how far from the mean gradient the update may lie, in its length; [0, 1)."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW, or plain gradient descent."""
+    optimizer: Literal["adamw", "adamw_fused", "adamw_8bit", "sgd"] = "adamw"
+    """AdamW; the same in one kernel, faster on GPUs; the same with states of a byte a parameter
+    (Dettmers et al. 2022, arXiv 2110.02861; needs bitsandbytes); or plain gradient descent."""
     momentum: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = 0.9
     """AdamW's first beta, or gradient descent's momentum; in [0, 1)."""
     learning_rate: Positive = 1e-4
@@ -190,16 +191,24 @@ class UpdateConfig(Section):
     every remaining class (Ko et al. 2024); `same_context` follows the forget batch all the same."""
     accumulate: Count = 1
     """Parts that a worker's rows of a batch are cut into, to save memory; 1 or more."""
+    gradient_checkpointing: Annotated[bool, Field(strict=True)] = False
+    """Whether activations are computed again in the backward pass in place of being kept: about a
+    third more time for a fraction of their memory."""
     warmup: CountOrZero = 5
     """Steps over which the learning rate rises to its value; 0 or more."""
     cooldown: CountOrZero = 0
     """Last steps over which it falls towards 0, in a straight line; 0 or more."""
+    ema_decay: Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)] | None = None
+    """Decay of the running average over steps of what is trained, which is saved and judged in its
+    place; in (0, 1), rising to it as (1 + n) / (10 + n) after n steps; none for no average."""
     clip_norm: Positive | None = 1.0
     """Largest norm of the combined gradient; above 0, none for no clipping."""
     weight_decay: AtLeastZero = 0.0
     """Decoupled weight decay (AdamW), or that of gradient descent; 0 or more."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """Arithmetic of forward and backward passes; weights and dot products are float32 always."""
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    """Arithmetic of forward and backward passes; weights and dot products are float32 always. With
+    `fp16`, for GPUs that know no bf16, losses are scaled and steps whose gradients overflow are
+    skipped."""
     telemetry_every: Count = 5
     """Steps between two records of losses, norms and cosines; 1 or more."""
     checkpoint_every: Count = 20

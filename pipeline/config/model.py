@@ -36,11 +36,11 @@ class ModelConfig(Section):
     """`fashion-canvas` (embedded), a diffusers folder, or a hub id."""
     revision: Text | None = None
     """Commit, tag or branch of a hub id; none for folders and the embedded model."""
-    train: Literal["all", "attention", "cross_attention", "without_cross_attention"] = (
-        "cross_attention"
-    )
+    train: Literal[
+        "all", "attention", "cross_attention", "without_cross_attention", "text_encoder"
+    ] = "cross_attention"
     """Every parameter of the denoiser, its attention blocks only, those of them that read the
-    prompt, or all but those."""
+    prompt, all but those; or in its place the CLIP text encoders (a T5 always stays)."""
     pattern: Annotated[Text, AfterValidator(_as_pattern)] | None = None
     """Regular expression found in the names of those among them that move; none for all of them."""
     lora: LoraSettings | None = None

@@ -16,6 +16,10 @@ POOLED: Final = "pooled"
 """One vector of the whole prompt, (B, D'), where a family has it."""
 
 
+PROMPT: Final = "prompt"
+"""Which of a training set's texts a row is of, (B,) int64, where they are encoded anew."""
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What the text encoders, or the list of classes, make of B prompts.
@@ -32,6 +36,10 @@ class Conditions:
     def __getitem__(self, rows: slice | Tensor | list[int]) -> Conditions:
         """Those of some of the prompts."""
         return Conditions({name: tensor[rows] for name, tensor in self.tensors.items()})
+
+    def of(self, prompts: Tensor) -> Conditions:
+        """The same rows, which say what prompts they are of, (B,) int64."""
+        return Conditions({**self.tensors, PROMPT: prompts})
 
     def to(self, device: torch.device | str) -> Conditions:
         """The same on a device."""

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import diffusers
 import torch
 import transformers
-from diffusers import DiffusionPipeline
 from safetensors import safe_open
 
 from pipeline.config.embedded import embedded
-from pipeline.diffusion.families import FAMILIES, Family
+from pipeline.diffusion.families import Family
+from pipeline.diffusion.files import (
+    INDEX,
+    check_links,
+    check_weights,
+    family_of,
+    names_in,
+    patterns,
+)
+from pipeline.diffusion.hub import cached, fetch, listed, may_be_hub_id
 from pipeline.diffusion.model import DiffusionModel
 
 
@@ -24,16 +33,15 @@ def load_model(
 
     Args:
         base: an embedded name, a diffusers folder, or a hub id.
-        revision: commit or tag of a hub id.
+        revision: commit, tag or branch of a hub id.
         device: where to; the CPU if None.
 
     Raises:
-        ValueError: there is no such model, its family is unknown, or it has no safetensors of the
-            parts we need.
+        ValueError: there is no such model, it may not be fetched, its family is unknown, it has no
+            safetensors of the parts we need, or they are damaged.
     """
-    folder = _folder(str(base), revision)
-    family = _family(folder)
-    _check_weights(folder, family)
+    located = locate(str(base), revision)
+    folder, family = located.folder, located.family
     # Bars for files that are read in a blink would drown the progress of the real work.
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
@@ -47,7 +55,7 @@ def load_model(
     digest = fingerprint(folder)
     noise = family.noise(pipeline)
     dtype = _stored_dtype(folder / family.denoiser)
-    return DiffusionModel(family, pipeline, noise, folder, digest, digest, dtype)
+    return DiffusionModel(family, pipeline, noise, folder, digest, digest, dtype, located.commit)
 
 
 def fastest_device() -> torch.device:
@@ -72,50 +80,51 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _folder(base: str, revision: str | None) -> Path:
+@dataclass(frozen=True)
+class Located:
+    """A model's files on this machine.
+
+    Attributes:
+        folder: in diffusers' layout.
+        family: which its `model_index.json` names.
+        commit: of the hub's repository that they are from; None for all others.
+    """
+
+    folder: Path
+    family: Family
+    commit: str | None = None
+
+
+def locate(base: str, revision: str | None = None) -> Located:
+    """Find a model, or fetch of it what its family reads; nothing is loaded.
+
+    Raises:
+        ValueError: as for `load_model`.
+    """
     inside = embedded("base", base)
-    if inside is not None:
-        return inside
-    path = Path(base).expanduser()
+    path = Path(base).expanduser() if inside is None else inside
     if path.is_dir():
-        return path.resolve()
-    if base.startswith((".", "/", "~")) or base.count("/") != 1:
+        folder = path.resolve()
+        family = family_of(folder)
+        check_weights(family, folder, names_in(folder), folder)
+        check_links(family, folder)
+        return Located(folder, family)
+    if not may_be_hub_id(base):
         raise ValueError(
             f"model {base!r}: expected an embedded model (fashion-canvas), a folder in diffusers' "
             "layout, or a hub id such as owner/name; there is no such folder"
         )
-    try:
-        return Path(DiffusionPipeline.download(base, revision=revision, use_safetensors=True))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"model {base!r}: could not be fetched from the hub ({error}); check its name, your "
-            "access to it and the network, or give a local folder"
-        ) from error
-
-
-def _family(folder: Path) -> Family:
-    index = folder / "model_index.json"
-    if not index.is_file():
-        raise ValueError(
-            f"{folder}: expected a diffusers pipeline (a folder with model_index.json)"
-        )
-    try:
-        name = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
-        return FAMILIES[name]
-    except (ValueError, KeyError, TypeError):
-        found = index.read_text(encoding="utf-8", errors="replace")
-        raise ValueError(
-            f"{index}: expected _class_name to be one of {', '.join(FAMILIES)}, got {found[:200]}"
-        ) from None
-
-
-def _check_weights(folder: Path, family: Family) -> None:
-    for part in family.parts_in(folder):
-        if not any((folder / part).glob("*.safetensors")):
-            raise ValueError(
-                f"{folder / part}: expected weights as .safetensors, found none; convert the model "
-                "with diffusers' save_pretrained(safe_serialization=True)"
-            )
+    # First what says which family it is, and with it which of the files are needed.
+    first = fetch("model", base, [INDEX], revision)
+    family = family_of(first.folder)
+    names = listed(base, first.commit)
+    if names is not None:
+        check_weights(family, first.folder, names, base)
+    needed = patterns(family, first.folder)
+    found = cached(base, needed, first.commit) or fetch("model", base, needed, revision)
+    check_weights(family, found.folder, names_in(found.folder), base)
+    check_links(family, found.folder)
+    return Located(found.folder, family, found.commit)
 
 
 def _stored_dtype(part: Path) -> torch.dtype:

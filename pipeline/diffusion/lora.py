@@ -54,17 +54,20 @@ def add_adapters(
     return {name: p for name, p in denoiser.named_parameters() if p.requires_grad}
 
 
-def portable(factors: Mapping[str, Tensor], settings: LoraSettings, part: str) -> dict[str, Tensor]:
+def portable(
+    factors: Mapping[str, Tensor], settings: LoraSettings, part: str = ""
+) -> dict[str, Tensor]:
     """The factors as diffusers' `load_lora_weights` reads them, alpha multiplied into B.
 
     Args:
         factors: as `add_adapters` names them.
         settings: which it was given.
-        part: of the pipeline that they belong to.
+        part: of the pipeline that they belong to; empty where the names begin with it already.
     """
     alpha = settings.rank if settings.alpha is None else settings.alpha
     scale = alpha / settings.rank
-    named = {f"{part}.{name.replace(f'.{_ADAPTER}.', '.')}": f for name, f in factors.items()}
+    start = f"{part}." if part else ""
+    named = {f"{start}{name.replace(f'.{_ADAPTER}.', '.')}": f for name, f in factors.items()}
     return {name: f * scale if name.endswith(_B) else f for name, f in named.items()}
 
 
@@ -79,9 +82,9 @@ def merged(
     """The weights that adapters change, with them added: W + B A.
 
     Args:
-        weights: a denoiser's own, by name; (O, I) where an adapter belongs.
-        tensors: factors A (R, I) and B (O, R) as `portable` names them.
-        part: of the pipeline that they should belong to.
+        weights: the part's own, by name; (O, I) where an adapter belongs.
+        tensors: factors A (R, I) and B (O, R), named as in the part.
+        part: of the pipeline that they should belong to, for messages.
 
     Raises:
         ValueError: a factor belongs to no weight, or does not fit it.
@@ -90,12 +93,12 @@ def merged(
     for name in sorted(tensors):
         if name.endswith(_B):
             continue
-        layer = name.removeprefix(f"{part}.").removesuffix(_A)
+        layer = name.removesuffix(_A)
         own = weights.get(f"{layer}.weight")
         a, b = tensors[name], tensors.get(name.removesuffix(_A) + _B)
         if own is None or b is None or own.shape != (b.shape[0], a.shape[1]):
             shape = "no such layer" if own is None else tuple(own.shape)
-            raise ValueError(f"{name}: expected an adapter of the denoiser's layers, found {shape}")
+            raise ValueError(f"{name}: expected an adapter of the {part}'s layers, found {shape}")
         product = b.float() @ a.float()
         changed[f"{layer}.weight"] = own + product.to(own.device, own.dtype)
     return changed

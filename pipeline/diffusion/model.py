@@ -5,7 +5,7 @@ Legend: B pictures, C latent channels, H W latent sides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,14 @@ from pipeline.diffusion.conditions import Conditions
 from pipeline.diffusion.families import Family
 from pipeline.diffusion.families.family import Pipeline
 from pipeline.diffusion.noise import NoiseProcess
+
+
+def products_in(precision: torch.dtype, device: torch.device) -> torch.autocast:
+    """Within it matrix products are done in a precision; float32 changes nothing."""
+    whole = precision == torch.float32
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16 if whole else precision, enabled=not whole
+    )
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class DiffusionModel:
         fingerprint: SHA-256 over its weights and configurations.
         text_fingerprint: that of the model whose text encoder this one shares.
         dtype: in which the denoiser's weights are stored there.
+        commit: of the hub's repository that they are from; None for all others.
     """
 
     family: Family
@@ -39,6 +48,7 @@ class DiffusionModel:
     fingerprint: str
     text_fingerprint: str
     dtype: torch.dtype
+    commit: str | None = None
 
     @property
     def denoiser(self) -> nn.Module:
@@ -58,14 +68,33 @@ class DiffusionModel:
 
     def with_denoiser(self, denoiser: nn.Module, fingerprint: str) -> DiffusionModel:
         """The same model around another denoiser; all other parts are shared."""
-        pipeline = self.family.around(self.pipeline, denoiser)
+        return self.with_parts({self.family.denoiser: denoiser}, fingerprint)
+
+    def with_parts(self, parts: Mapping[str, nn.Module], fingerprint: str) -> DiffusionModel:
+        """The same model around some other parts; the rest is shared.
+
+        Around another text encoder prompts have other states, which no store may mix up.
+        """
+        pipeline = self.family.around(self.pipeline, parts)
         pipeline.set_progress_bar_config(disable=True)
-        return replace(self, pipeline=pipeline, fingerprint=fingerprint)
+        rereads = not parts.keys().isdisjoint(self.family.text_encoders)
+        text = fingerprint if rereads else self.text_fingerprint
+        return replace(self, pipeline=pipeline, fingerprint=fingerprint, text_fingerprint=text)
 
     @torch.no_grad()
     def encode_prompts(self, texts: Sequence[str]) -> Conditions:
         """What the text encoders make of prompts: B rows, float32."""
         return self.family.encode_prompts(self.pipeline, texts)
+
+    @property
+    def picture_shape(self) -> tuple[int, int]:
+        """(height, width) of its pictures."""
+        return self.family.picture_shape(self.pipeline)
+
+    @torch.no_grad()
+    def encode_images(self, pictures: Tensor) -> Tensor:
+        """Scaled latents (B, C, H, W), float32, of pictures (B, 3, height, width) in [-1, 1]."""
+        return self.family.encode_images(self.pipeline, pictures.to(self.device)).float()
 
     def predict(
         self,
@@ -84,8 +113,6 @@ class DiffusionModel:
             conditions: B rows.
             precision: in which matrix products are done.
         """
-        with torch.autocast(
-            noisy.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16
-        ):
+        with products_in(precision, noisy.device):
             predicted = self.family.predict(denoiser, noisy, times, conditions)
         return predicted.float()

@@ -34,13 +34,7 @@ def trainable(
     """
     denoiser.requires_grad_(requires_grad=False)
     own = dict(denoiser.named_parameters())
-    chosen = {name: own[name] for name in _chosen(denoiser, family, settings)}
-    if not chosen:
-        pattern = "" if settings.pattern is None else f" whose names hold {settings.pattern}"
-        raise ValueError(
-            f"model.train: expected a denoiser with {settings.train} parameters{pattern}, found "
-            f"none; its parameters are named like {', '.join(list(own)[:3])}"
-        )
+    chosen = {name: own[name] for name in names_to_train(denoiser, family, settings)}
     if settings.lora is not None:
         return add_adapters(denoiser, chosen.keys(), settings.lora, seed)
     for parameter in chosen.values():
@@ -48,7 +42,12 @@ def trainable(
     return chosen
 
 
-def _chosen(denoiser: nn.Module, family: Family, settings: ModelConfig) -> list[str]:
+def names_to_train(denoiser: nn.Module, family: Family, settings: ModelConfig) -> list[str]:
+    """Names of the parameters that settings choose; adapters stand beside them.
+
+    Raises:
+        ValueError: the denoiser has none of them.
+    """
     names = [name for name, _ in denoiser.named_parameters()]
     reads_prompt = re.compile(family.cross_attention)
     match settings.train:
@@ -60,9 +59,18 @@ def _chosen(denoiser: nn.Module, family: Family, settings: ModelConfig) -> list[
             found = [name for name in names if reads_prompt.search(name)]
         case "without_cross_attention":
             found = [name for name in names if not reads_prompt.search(name)]
+        case "text_encoder":
+            found = []  # another part: see `trained.py`
         case _:
             assert_never(settings.train)
-    return [name for name in found if re.search(settings.pattern or "", name)]
+    chosen = [name for name in found if re.search(settings.pattern or "", name)]
+    if not chosen:
+        pattern = "" if settings.pattern is None else f" whose names hold {settings.pattern}"
+        raise ValueError(
+            f"model.train: expected a denoiser with {settings.train} parameters{pattern}, found "
+            f"none; its parameters are named like {', '.join(names[:3])}"
+        )
+    return chosen
 
 
 def _of_attention(denoiser: nn.Module) -> list[str]:

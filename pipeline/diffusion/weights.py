@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.diffusion.lora import is_lora, merged
 from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.sharing import copy_around
 
 _READABLE = 0o644  # safetensors writes files that their owner alone can read
 
@@ -25,7 +26,7 @@ def save_weights(
     """Write tensors, in one precision and atomically.
 
     Args:
-        parameters: what changed, by name in the denoiser; or adapters' factors.
+        parameters: what changed, named as `apply_weights` reads it.
         path: of the file.
         dtype: the precision.
         story: where the weights come from; `base` is the base's fingerprint.
@@ -43,39 +44,85 @@ def save_weights(
 def apply_weights(model: DiffusionModel, path: Path) -> DiffusionModel:
     """The model with the tensors of a weights file in place of its own; the base is not touched.
 
+    Names are the denoiser's own, or begin with the text encoder that they belong to; those of
+    adapters always begin with their part, as diffusers writes them.
+
     Raises:
-        ValueError: the file is damaged, belongs to another base, or does not fit the denoiser.
+        ValueError: the file is damaged, belongs to another base, or does not fit the model.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            # The library opens a handle that only lists names through its own method.
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            story = json.loads((file.metadata() or {}).get("story", "{}"))
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: expected readable safetensors, got: {error}") from error
+    tensors, story = _read(path)
     base = story.get("base", "unknown")
     if base != model.fingerprint:
         raise ValueError(
             f"{path}: made from the base {base[:12]}, expected {model.fingerprint[:12]}; "
             "load the base it was trained from"
         )
-    denoiser = copy.deepcopy(model.denoiser)
-    own = dict(denoiser.named_parameters())
-    if is_lora(tensors):
+    parts: dict[str, nn.Module] = {}
+    for part, own in _by_part(model, tensors).items():
         try:
-            tensors = merged(own, tensors, model.family.denoiser)
+            parts[part] = _put(getattr(model.pipeline, part), own, part)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    for name, tensor in tensors.items():
-        if name not in own or own[name].shape != tensor.shape:
-            shape = tuple(own[name].shape) if name in own else "no such parameter"
-            raise ValueError(
-                f"{path}: {name} has shape {tuple(tensor.shape)}, the denoiser has {shape}"
-            )
-        own[name].data.copy_(tensor)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return model.with_denoiser(denoiser, hashlib.sha256((base + digest).encode()).hexdigest())
+    return model.with_parts(parts, hashlib.sha256((base + digest).encode()).hexdigest())
+
+
+def is_adapters(path: Path) -> bool:
+    """Whether a weights file holds adapters' factors.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    return is_lora(_read(path)[0])
+
+
+def changed_tensors(model: DiffusionModel, base: DiffusionModel) -> dict[str, Tensor]:
+    """What differs from the base, named as `apply_weights` reads it."""
+    family = base.family
+    changed: dict[str, Tensor] = {}
+    for part in (family.denoiser, *family.text_encoders):
+        start = "" if part == family.denoiser else f"{part}."
+        before = dict(getattr(base.pipeline, part).named_parameters())
+        for name, parameter in getattr(model.pipeline, part).named_parameters():
+            if not torch.equal(parameter, before[name]):
+                changed[start + name] = parameter.detach()
+    return changed
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, "pt") as file:
+            # The library opens a handle that only lists names through its own method.
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            story: dict[str, str] = json.loads((file.metadata() or {}).get("story", "{}"))
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: expected readable safetensors, got: {error}") from error
+    return tensors, story
+
+
+def _by_part(model: DiffusionModel, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        first, _, rest = name.partition(".")
+        part = first if first in model.family.text_encoders else model.family.denoiser
+        own = rest if first == part else name
+        parts.setdefault(part, {})[own] = tensor
+    return parts
+
+
+def _put(module: nn.Module, tensors: Mapping[str, Tensor], part: str) -> nn.Module:
+    own = dict(module.named_parameters())
+    changed = merged(own, tensors, part) if is_lora(tensors) else tensors
+    for name, tensor in changed.items():
+        if name not in own or own[name].shape != tensor.shape:
+            shape = tuple(own[name].shape) if name in own else "no such parameter"
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}, the {part} has {shape}")
+    around = copy_around(module, changed.keys())
+    new = dict(around.named_parameters())
+    for name, tensor in changed.items():
+        new[name].data.copy_(tensor)
+    return around
 
 
 def save_pipeline(model: DiffusionModel, folder: Path) -> None:

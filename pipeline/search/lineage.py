@@ -38,6 +38,17 @@ def with_lineage(space: SearchSpace) -> SearchSpace:
     manifest = read_json(folder / MANIFEST)
     if manifest is None:
         return space
+    if "weights" in manifest:
+        raise ConfigError(
+            [
+                Problem(
+                    "model.base",
+                    "a complete model",
+                    f"{folder}, promoted as {manifest.get('form')}",
+                    "promote its trial again --as folder",
+                )
+            ]
+        )
     chain = lineage_of(folder)
     stated = space.concept.erased
     if stated and list(map(_names, stated)) != list(map(_names, chain)):

@@ -20,6 +20,7 @@ RESULTS: Final = "results.json"
 
 EXPERIMENT: Final = "experiment.yaml"
 PARAMS: Final = "params.json"
+TRAINED: Final = "trained.json"
 TELEMETRY: Final = "telemetry.jsonl"
 WEIGHTS: Final = "weights.safetensors"
 REPORT: Final = "report.json"

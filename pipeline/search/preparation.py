@@ -45,7 +45,7 @@ def prepare(space: SearchSpace, folder: Path, store: Store) -> None:
     corners = list(corner_experiments(space))
     first = corners[0]
     model = base_model(first)
-    _check_base(folder, model.fingerprint)
+    _check_base(folder, model.fingerprint, model.commit)
     prompt_set = build_prompt_set(first.concept, first.prompts)
     write_json(folder / PROMPTS, _texts(prompt_set))
     tell = _Teller(folder / PREPARATION)
@@ -98,11 +98,12 @@ def _ends(distribution: Distribution) -> tuple[Any, ...]:
             return ({name: 1 / len(names) for name in names},)
 
 
-def _check_base(folder: Path, fingerprint: str) -> None:
+def _check_base(folder: Path, fingerprint: str, commit: str | None) -> None:
     manifest = read_json(folder / SWEEP) or {}
     began_with = manifest.get("base")
     if began_with is None:
-        write_json(folder / SWEEP, {**manifest, "base": fingerprint})
+        resolved = {} if commit is None else {"commit": commit}
+        write_json(folder / SWEEP, {**manifest, "base": fingerprint, **resolved})
     elif began_with != fingerprint:
         raise ValueError(
             f"model.base: expected the model that the sweep began with ({began_with[:12]}), got "

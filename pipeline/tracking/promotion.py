@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.config import Experiment, load_space
-from pipeline.diffusion.load import load_model
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
-from pipeline.diffusion.weights import apply_weights, save_pipeline
 from pipeline.evaluation.judge import Evaluation, evaluate
 from pipeline.evaluation.locate import classifier_in
 from pipeline.evaluation.report import Report
@@ -32,6 +30,7 @@ from pipeline.search.places import (
 from pipeline.search.records import SweepRecord, TrialRecord
 from pipeline.search.trial import base_model
 from pipeline.tracking.choose import check_constraints, choose, lacking
+from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.manifest import file_hashes, versions
 from pipeline.tracking.publication import publish
 from pipeline.tracking.registry import Registered
@@ -59,7 +58,7 @@ class Promotion:
 
     Attributes:
         trial: its number.
-        folder: the complete diffusers folder, with manifest, report and gallery.
+        folder: the model in its form, with manifest, report and gallery.
         report: the second judgement.
         registered: name, version and the version that was champion before.
         run: MLflow's id of the trial's run.
@@ -101,6 +100,7 @@ def promote(
     uri: str | None = None,
     judgement: SecondJudgement | None = None,
     progress: Progress | None = None,
+    form: Form = "folder",
 ) -> Promotion:
     """Judge a trial once more and register it as the champion of its sweep.
 
@@ -114,33 +114,36 @@ def promote(
         uri: MLflow's tracking URI; as for `Mirror` if None.
         judgement: how the second judgement is made; its defaults if None.
         progress: told how many pictures are done.
+        form: in which the model is kept and registered.
 
     Raises:
         NothingQualifiesError: no member of the front meets the constraints.
         NotConfirmedError: the second judgement does not.
         ValueError: there is no such complete trial, it fails a constraint, its files are missing,
-            there is no second classifier, or MLflow can't be reached.
+            it has no adapters to keep alone, there is no second classifier, or MLflow can't be
+            reached.
     """
     chosen = choose(record, constraints) if trial is None else _named(record, trial, constraints)
     address = tracking_uri() if uri is None else uri
     experiment = load_space(chosen.folder / EXPERIMENT).fixed()
+    check_form(form, experiment)
     judgement = judgement or SecondJudgement()
     folder = record.folder / "promoted" / Path(trial_name(chosen.number)).name
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        judged = _judged_folder(experiment, chosen, partial, judgement, progress)
+        judged = _judged_folder(experiment, chosen, (form, partial), judgement, progress)
         failed = lacking(judged.report.metrics, constraints)
         if failed:
             raise NotConfirmedError(chosen.number, failed, judged.report)
         judged.report.save(partial / REPORT)
         judged.draw_gallery(partial / GALLERY, experiment.evaluation.gallery)
-        _write_manifest(partial, record, chosen, experiment, constraints, judged.report)
+        _write_manifest((form, partial), record, chosen, experiment, constraints, judged.report)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    registered, run = publish(record, chosen, folder, judged.report, address)
+    registered, run = publish(record, chosen, (form, folder), judged.report, address)
     # The mark of a registered folder: until then it is no champion.
     write_json(folder.with_suffix(".json"), {"version": registered.version})
     return Promotion(chosen.number, folder, judged.report, registered, run, address)
@@ -169,19 +172,19 @@ def _named(record: SweepRecord, number: int, constraints: Mapping[str, float]) -
 def _judged_folder(
     experiment: Experiment,
     trial: TrialRecord,
-    folder: Path,
+    place: tuple[Form, Path],
     judgement: SecondJudgement,
     progress: Progress | None,
 ) -> Evaluation:
-    """Write the trial's model as a complete folder and judge what was written."""
+    """Write the trial's model in its form into a folder, and judge what was written."""
+    form, folder = place
     weights = trial.folder / WEIGHTS
     if not weights.is_file():
         raise ValueError(f"{weights}: expected the trial's weights, found none; resume the sweep")
     classifier_in("second", experiment.evaluation)  # before anything is written
     seed = experiment.evaluation.seed + _FRESH_SEED if judgement.seed is None else judgement.seed
     base = base_model(experiment)
-    save_pipeline(apply_weights(base, weights), folder)
-    model = load_model(folder, device=base.device)
+    model = write_form(form, base, weights, folder)
     return evaluate(
         model,
         build_prompt_set(experiment.concept, experiment.prompts),
@@ -196,18 +199,21 @@ def _judged_folder(
 
 
 def _write_manifest(
-    folder: Path,
+    place: tuple[Form, Path],
     record: SweepRecord,
     trial: TrialRecord,
     experiment: Experiment,
     constraints: Mapping[str, float],
     report: Report,
 ) -> None:
+    form, folder = place
     seen = [*reports(trial.folder / REPORT), report]
     lineage = extended(experiment, report.base, report.model, seen)
     write_json(
         folder / MANIFEST,
         {
+            "form": form,
+            **({} if WEIGHTS_OF[form] is None else {"weights": WEIGHTS_OF[form]}),
             "sweep": record.name,
             "trial": trial.number,
             "params": trial.params,
@@ -216,6 +222,7 @@ def _write_manifest(
             "base": {
                 "name": experiment.model.base,
                 "revision": experiment.model.revision,
+                "commit": base_model(experiment).commit,
                 "fingerprint": report.base,
             },
             "model": report.model,

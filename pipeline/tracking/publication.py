@@ -10,6 +10,7 @@ from pipeline.evaluation.report import Report
 from pipeline.search.places import GALLERY
 from pipeline.search.records import SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect
+from pipeline.tracking.forms import Form
 from pipeline.tracking.ledger import Ledger, Sent, server_name
 from pipeline.tracking.mirror import LEDGER, Mirror
 from pipeline.tracking.registry import Registered, register
@@ -37,9 +38,13 @@ _TAGGED: Final = ("ua", "ira", "cra", "alignment")
 
 
 def publish(
-    record: SweepRecord, trial: TrialRecord, folder: Path, report: Report, uri: str
+    record: SweepRecord,
+    trial: TrialRecord,
+    place: tuple[Form, Path],
+    report: Report,
+    uri: str,
 ) -> tuple[Registered, str]:
-    """Upload a promoted folder under its trial's run and register it.
+    """Upload a promoted folder, in whatever form, under its trial's run and register it.
 
     Returns:
         The version, and MLflow's id of the trial's run.
@@ -49,6 +54,7 @@ def publish(
     """
     from mlflow.exceptions import MlflowException
 
+    folder = place[1]
     backlog = Mirror(record.folder, uri).sync_once()
     sent = Ledger.load(record.folder / LEDGER, uri).trials.get(trial.number)
     if sent is None or trial.number in backlog.trials:
@@ -59,7 +65,7 @@ def publish(
         )
     client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
     try:
-        registered = _register(client, record, trial, folder, report, sent)
+        registered = _register(client, record, trial, place, report, sent)
     except (MlflowException, OSError) as error:
         raise ValueError(
             f"{server_name(uri)}: expected MLflow to register the model, got: "
@@ -73,10 +79,11 @@ def _register(
     client: MlflowClient,
     record: SweepRecord,
     trial: TrialRecord,
-    folder: Path,
+    form_and_folder: tuple[Form, Path],
     report: Report,
     sent: Sent,
 ) -> Registered:
+    form, folder = form_and_folder
     # A place of its own for every promotion: an earlier version's files must not change.
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     place = f"promoted/{moment}"
@@ -89,6 +96,7 @@ def _register(
     tags: dict[str, str] = {
         "sweep": record.name,
         "trial": str(trial.number),
+        "form": form,
         "concept": ", ".join(report.concept.values),
         **({"erased_before": ", ".join(each.concept for each in earlier)} if earlier else {}),
         "base": report.base,

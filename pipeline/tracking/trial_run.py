@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.search.files import read_json
-from pipeline.search.places import EXPERIMENT, FAILURE, GALLERY, PARAMS, REPORT, TELEMETRY, TIMING
+from pipeline.search.places import (
+    EXPERIMENT,
+    FAILURE,
+    GALLERY,
+    PARAMS,
+    REPORT,
+    TELEMETRY,
+    TIMING,
+    TRAINED,
+)
 from pipeline.search.records import TrialRecord
 from pipeline.tracking.ledger import Sent
 from pipeline.tracking.parameter_text import to_text
@@ -27,6 +36,9 @@ if TYPE_CHECKING:
 
 METRICS: Final = "report/"
 """Prefix of a report's metrics in MLflow."""
+
+COUNTED: Final = "trained/"
+"""Prefix of the parameters that say how much of the model was trained, and are not searched."""
 
 _TELEMETRY: Final = "update/"
 _NEIGHBOURS: Final = "neighbour/"
@@ -194,6 +206,8 @@ def _send_results(client: MlflowClient, trial: TrialRecord, sent: Sent, step: in
     if trial.seconds is not None:
         values[_SECONDS + "total"] = trial.seconds
     log_metrics(client, sent.run, sent.start, values, step)
+    counted = read_json(folder / TRAINED) or {}
+    _send_parameters(client, sent.run, {f"{COUNTED}{name}": n for name, n in counted.items()})
     for name in _FILES:
         if (folder / name).is_file():
             client.log_artifact(sent.run, str(folder / name))

@@ -52,6 +52,7 @@ class TrainingSet:
         mix: share of each source in a retain batch.
         identity: SHA-256 of prompts, seeds, sampler and base.
         empty: conditions of the empty prompt, one row; None where no objective asks for it.
+        texts: all prompts, where they are encoded anew in each step: conditions hold their places.
     """
 
     forget: Pool
@@ -59,6 +60,7 @@ class TrainingSet:
     mix: Mapping[str, float]
     identity: str
     empty: Conditions | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

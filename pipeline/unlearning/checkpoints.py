@@ -6,13 +6,12 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+
+from pipeline.unlearning.progress import Progress
 
 _KEPT = 2
 _STATE = "state.safetensors"
@@ -34,25 +33,14 @@ class Story:
     config: str
 
 
-def save_checkpoint(
-    folder: Path,
-    step: int,
-    parameters: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    story: Story,
-) -> Path:
-    """Write parameters and optimiser state after `step` steps, in float32; keep the last two.
+def save_checkpoint(folder: Path, step: int, progress: Progress, story: Story) -> Path:
+    """Write what `step` steps have made; keep the last two.
 
     A checkpoint is written into a folder of another name and renamed when it is complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Tensor] = {}
-    for name, parameter in parameters.items():
-        tensors[f"weights/{name}"] = parameter
-        for key, value in optimizer.state[parameter].items():
-            tensors[f"optimizer/{key}/{name}"] = value
     partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    plain = {name: value.cpu().contiguous() for name, value in progress.tensors().items()}
     save_file(plain, partial / _STATE)
     manifest = {"step": step, "sha256": _sha256(partial / _STATE), **asdict(story)}
     (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -64,12 +52,7 @@ def save_checkpoint(
     return final
 
 
-def restore_checkpoint(
-    folder: Path,
-    parameters: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    story: Story,
-) -> int:
+def restore_checkpoint(folder: Path, progress: Progress, story: Story) -> int:
     """Load the newest whole checkpoint of this story.
 
     Damaged checkpoints and those of another story are passed over.
@@ -81,29 +64,9 @@ def restore_checkpoint(
         manifest = _manifest(candidate)
         if manifest is None or {key: manifest.get(key) for key in asdict(story)} != asdict(story):
             continue
-        tensors = load_file(candidate / _STATE)
-        with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(tensors[f"weights/{name}"])
-                suffix = f"/{name}"
-                optimizer.state[parameter] = {
-                    key.removeprefix("optimizer/").removesuffix(suffix): _like(value, parameter)
-                    for key, value in tensors.items()
-                    if key.startswith("optimizer/") and key.endswith(suffix)
-                }
+        progress.restore(load_file(candidate / _STATE))
         return int(manifest["step"])
     return 0
-
-
-def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
-    """Optimiser state on the parameter's device and in its memory format, as it was in training.
-
-    Sums over another layout round differently, and a resumed run would drift from an
-    uninterrupted one.
-    """
-    if value.shape != parameter.shape:
-        return value
-    return torch.empty_like(parameter).copy_(value)
 
 
 def _manifest(candidate: Path) -> dict[str, str | int] | None:

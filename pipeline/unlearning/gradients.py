@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ def take_gradient(parameters: Sequence[nn.Parameter]) -> Gradient:
     return taken
 
 
-def inner_product(left: Gradient, right: Gradient) -> Tensor:
+def inner_product(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     """<left, right>, summed in float32 within a tensor and in float64 across tensors: scalar.
 
     Torch sums a tensor in pairs, which keeps a cosine right to about 1e-7; float64 within tensors
@@ -60,14 +60,33 @@ def products(forget: Gradient, retain: Gradient) -> Products:
     )
 
 
-def combine(forget: Gradient, retain: Gradient, shares: tuple[Tensor, Tensor]) -> Gradient:
-    """Add a f + b r in new memory, for where both gradients are needed afterwards."""
-    return combine_into(forget, [tensor.clone() for tensor in retain], shares)
+@dataclass(frozen=True)
+class Direction:
+    """The update c (a f + b r), made a chunk at a time: it never lies in memory whole.
 
+    Attributes:
+        forget: f.
+        retain: r.
+        shares: a and b.
+        shrink: c, a scalar; None for 1.
+    """
 
-def combine_into(forget: Gradient, retain: Gradient, shares: tuple[Tensor, Tensor]) -> Gradient:
-    """Add a f + b r, written over r: the only spare buffer of a step is f's."""
-    onto_forget, onto_retain = (float(share) for share in shares)
-    torch._foreach_mul_(retain, onto_retain)
-    torch._foreach_add_(retain, forget, alpha=onto_forget)
-    return retain
+    forget: Gradient
+    retain: Gradient
+    shares: tuple[float, float]
+    shrink: Tensor | None = None
+
+    def chunk(self, rows: slice) -> Gradient:
+        """The update of some parameters, in new memory."""
+        onto_forget, onto_retain = self.shares
+        made = [tensor * onto_retain for tensor in self.retain[rows]]
+        torch._foreach_add_(made, self.forget[rows], alpha=onto_forget)
+        if self.shrink is not None:
+            torch._foreach_mul_(made, self.shrink)
+        return made
+
+    def clipped(self, most: float, chunks: Sequence[slice]) -> Direction:
+        """The same direction with a norm of at most `most`, as `clip_grad_norm_` has it."""
+        norms = [torch.linalg.vector_norm(t) for rows in chunks for t in self.chunk(rows)]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        return replace(self, shrink=(most / (norm + 1e-6)).clamp(max=1.0))

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.unlearning.eight_bit import in_full
 from pipeline.unlearning.gradients import Gradient
 
-_SECOND_MOMENTS = ("max_exp_avg_sq", "exp_avg_sq", "square_avg", "sum")
-"""Where torch's adaptive optimisers (Adam and its kin with amsgrad first, RMSprop, Adagrad) keep
-what they take the root of."""
+_SECOND_MOMENTS = ("max_exp_avg_sq", "exp_avg_sq", "square_avg", "sum", "state2")
+"""Where adaptive optimisers (torch's Adam and its kin with amsgrad first, RMSprop, Adagrad; then
+bitsandbytes' AdamW) keep what they take the root of."""
 
 
 def metric(
@@ -38,6 +39,16 @@ def metric(
         for gradient in pair:
             torch.maximum(scale, gradient.abs(), out=scale)
     return scales
+
+
+def divided(tensors: Gradient, scales: Sequence[Tensor] | None) -> Gradient:
+    """D times tensors, for 1 / D as `metric` gives it."""
+    return tensors if scales is None else [t / s for t, s in zip(tensors, scales, strict=True)]
+
+
+def multiplied(tensors: Gradient, scales: Sequence[Tensor] | None) -> Gradient:
+    """Tensors divided by D."""
+    return tensors if scales is None else [t * s for t, s in zip(tensors, scales, strict=True)]
 
 
 def denominators(
@@ -66,7 +77,7 @@ def _denominator(state: dict[str, Any], group: dict[str, Any]) -> Tensor | None:
     moment = next((state[name] for name in _SECOND_MOMENTS if name in state), None)
     if moment is None:
         return None
-    root = moment.sqrt()
+    root = (in_full(moment, state) if moment.dtype == torch.uint8 else moment).sqrt()
     if "betas" in group:
         root /= (1 - group["betas"][1] ** float(state["step"])) ** 0.5
     # An optimiser without an eps, or with 0, would divide a gradient of zero by zero.

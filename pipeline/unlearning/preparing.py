@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import Final
 
 import torch
+from diffusers.training_utils import EMAModel
 from torch import nn
 
-from pipeline.config import Experiment, LossesConfig, UpdateConfig
+from pipeline.config import Experiment, LossesConfig
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
-from pipeline.unlearning.predictors import Predictors
+from pipeline.unlearning.loss_scale import LossScale
+from pipeline.unlearning.optimizers import make_optimizer
+from pipeline.unlearning.predictors import Predict, Predictors
 from pipeline.unlearning.probe import Probe
 from pipeline.unlearning.saliency import Mask, saliency_mask
 from pipeline.unlearning.step import Stepper
+from pipeline.unlearning.text_student import TextStudent, text_predictor
+from pipeline.unlearning.two_losses import TwoLosses
 from pipeline.unlearning.workers import Workers
+
+_PRECISIONS: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 _SALIENCY_BATCHES = 8
 """Forget batches that the saliency's gradient is averaged over."""
@@ -38,54 +45,46 @@ def make_stepper(
         model: the base, the frozen teacher.
         experiment: says how to step.
         data: what the mask and the probe draw from.
-        trained: the denoiser that is trained, and those of its parameters that move, by name; as
-            the base has them, so that a resumed training finds the same mask.
+        trained: the denoiser or text student that is trained, and those of its parameters that
+            move, by name; as the base has them, so that a resumed training finds the same mask.
         workers: this worker and how many train together.
     """
     denoiser, parameters = trained
     update = experiment.update
-    precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
-    stepper = Stepper(
+    precision = _PRECISIONS[update.precision]
+    objectives = TwoLosses(
         model,
         Predictors(
-            student=partial(model.predict, workers.wrap(denoiser), precision=precision),
+            student=_student(model, denoiser, workers, precision),
             base=partial(model.predict, model.denoiser, precision=precision),
         ),
         list(parameters.values()),
-        make_optimizer(parameters, update),
         experiment.losses,
         update,
         workers,
+        LossScale() if update.precision == "fp16" else None,
     )
+    mask = probe = None
     if update.saliency is not None:
-        stepper = replace(stepper, mask=_mask(stepper, experiment, data, update.saliency))
+        mask = _mask(objectives, experiment, data, update.saliency)
     if update.monotone:
         batches = step_batches(model, experiment, data, _PROBE_STEP)
-        stepper = replace(stepper, probe=Probe(partial(stepper.measure, *batches)))
-    return stepper
+        probe = Probe(partial(objectives.measure, *batches))
+    optimizer = make_optimizer(parameters, update)
+    average = None
+    if update.ema_decay is not None:
+        # Parameter by parameter: together they would need a third copy for a moment.
+        average = EMAModel(objectives.parameters, update.ema_decay, foreach=False)
+    return Stepper(objectives, objectives.parameters, optimizer, update, mask, probe, average)
 
 
-def make_optimizer(
-    parameters: dict[str, nn.Parameter], update: UpdateConfig
-) -> torch.optim.Optimizer:
-    """The optimiser of an update."""
-    match update.optimizer:
-        case "adamw":
-            return torch.optim.AdamW(
-                parameters.values(),
-                lr=update.learning_rate,
-                betas=(update.momentum, 0.999),
-                weight_decay=update.weight_decay,
-            )
-        case "sgd":
-            return torch.optim.SGD(
-                parameters.values(),
-                lr=update.learning_rate,
-                momentum=update.momentum,
-                weight_decay=update.weight_decay,
-            )
-        case _:
-            assert_never(update.optimizer)
+def _student(
+    model: DiffusionModel, trained: nn.Module, workers: Workers, precision: torch.dtype
+) -> Predict:
+    wrapped = workers.wrap(trained)
+    if isinstance(trained, TextStudent):
+        return text_predictor(wrapped, precision)
+    return partial(model.predict, wrapped, precision=precision)
 
 
 def step_batches(
@@ -95,9 +94,9 @@ def step_batches(
     return draw_batches(data, experiment.update, experiment.seed, step, model.noise)
 
 
-def _mask(stepper: Stepper, experiment: Experiment, data: TrainingSet, share: float) -> Mask:
+def _mask(objectives: TwoLosses, experiment: Experiment, data: TrainingSet, share: float) -> Mask:
     """The mask of SalUn, from the gradient of the ascent on pictures of the concept."""
-    ascent = replace(stepper, losses=LossesConfig(forget="ascent"))
+    ascent = replace(objectives, losses=LossesConfig(forget="ascent"))
     steps = range(-_SALIENCY_BATCHES, 0)  # those of no training
-    batches = (step_batches(stepper.model, experiment, data, step)[0] for step in steps)
+    batches = [step_batches(objectives.model, experiment, data, step)[0] for step in steps]
     return saliency_mask(ascent.forget_gradient(batches), share)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
 
 Losses = tuple[float, float]
 """Forget loss and retain loss, averaged over the batch and all workers."""
+
+Resize = Callable[[float], None]
+"""Puts the parameters where a share of a step would have put them."""
 
 
 class Probe:
@@ -27,11 +33,8 @@ class Probe:
             self._last = self._measure()
         return self._last
 
-    def shorten(self, resize: Callable[[float], None]) -> int:
+    def shorten(self, resize: Resize) -> int:
         """Halve the step until neither loss is above what it was; at last take it back.
-
-        Args:
-            resize: puts the parameters where a share of the step would have put them.
 
         Returns:
             How often the step was halved; one more than `MOST_HALVINGS` if it was taken back.
@@ -46,6 +49,26 @@ class Probe:
                 return halvings
         resize(0.0)
         return self.MOST_HALVINGS + 1
+
+
+def share_left(halvings: int) -> float:
+    """The share of a step that so many halvings leave; none of one that was taken back."""
+    return 0.5**halvings if halvings <= Probe.MOST_HALVINGS else 0.0
+
+
+def resizing(parameters: Sequence[nn.Parameter]) -> Resize:
+    """What changes the length of the step that is taken next."""
+    before = [p.detach().clone() for p in parameters]
+    after: list[Tensor] = []
+
+    @torch.no_grad()
+    def resize(share: float) -> None:
+        if not after:
+            after.extend(p.detach().clone() for p in parameters)
+        for parameter, old, new in zip(parameters, before, after, strict=True):
+            parameter.copy_(torch.lerp(old, new, share))
+
+    return resize
 
 
 def rises(before: Losses, after: Losses) -> bool:

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from diffusers.training_utils import EMAModel
+from torch import nn
 
-from pipeline.config import LossesConfig, UpdateConfig
-from pipeline.diffusion.model import DiffusionModel
+from pipeline.config import UpdateConfig
 from pipeline.unlearning.batches import Batch
-from pipeline.unlearning.gradients import (
-    Gradient,
-    Products,
-    combine,
-    combine_into,
-    products,
-    take_gradient,
-)
+from pipeline.unlearning.chunks import chunks
+from pipeline.unlearning.descent import descend
+from pipeline.unlearning.gradients import Direction, Gradient, Products, products
 from pipeline.unlearning.learning_rate import learning_rate
-from pipeline.unlearning.objectives import forget_loss, retain_loss
-from pipeline.unlearning.predictors import Predictors
-from pipeline.unlearning.probe import Losses, Probe
+from pipeline.unlearning.probe import Probe, resizing, share_left
 from pipeline.unlearning.rules import coefficients
 from pipeline.unlearning.saliency import Mask
 from pipeline.unlearning.step_restriction import restrict_step
+from pipeline.unlearning.step_sums import NOWHERE, Move, StepSums
 from pipeline.unlearning.telemetry import StepRecord, change_cosines, gradient_values
-from pipeline.unlearning.workers import Workers
-
-Objective = Callable[[DiffusionModel, Predictors, Batch, LossesConfig], Tensor]
+from pipeline.unlearning.two_losses import TwoLosses
 
 
 class DivergedError(ArithmeticError):
@@ -41,158 +32,128 @@ class DivergedError(ArithmeticError):
 class Stepper:
     """Everything that stays the same from step to step.
 
+    Beside the two gradients a step needs memory for a few chunks of parameters, and for all of them
+    once more with a mask or an average, twice more with a probe.
+
     Attributes:
         mask: of what may move; None for all of the parameters.
         probe: shortens steps that raise a loss; None where steps are taken as they are.
+        average: of the parameters over steps; None where their last values count.
     """
 
-    model: DiffusionModel
-    predictors: Predictors
+    objectives: TwoLosses
     parameters: list[nn.Parameter]
     optimizer: torch.optim.Optimizer
-    losses: LossesConfig
     update: UpdateConfig
-    workers: Workers
     mask: Mask | None = None
     probe: Probe | None = None
+    average: EMAModel | None = None
 
     def step(self, number: int, forget: Batch, retain: Batch, *, watch: bool) -> StepRecord | None:
         """Take step `number`, counted from 1, on the joint batches of all workers.
 
         Returns:
-            Telemetry if `watch`, else None.
+            Telemetry if `watch` or if the step is skipped, else None.
 
         Raises:
             DivergedError: a loss or a gradient is NaN or infinite; the parameters are untouched.
         """
-        losses, f, r = self._gradients(forget, retain)
-        active = self._forgetting_is_on(losses)
-        if not active:
-            torch._foreach_zero_(f)
+        rate = self._set_rate(number)
+        losses, f, r = self.objectives.gradients(forget, retain)
+        active = self.objectives.forgetting_is_on(losses)
+        self._hold_back(f, r, active=active)
         scalars = products(f, r)
+        scaled = self._scaling(losses, scalars)
+        if scaled.get("skipped"):
+            return StepRecord(number, {**losses, "learning_rate": rate, **scaled})
         _check_finite(number, losses, scalars)
-        restricts = self.update.restriction in ("step", "both")
-        shares = coefficients(scalars, self.update)
-        # Both gradients are needed afterwards to restrict the step, and to tell of it.
-        combined = combine(f, r, shares) if restricts or watch else combine_into(f, r, shares)
-        remembers = restricts or watch or self.probe is not None or self.mask is not None
-        before = [p.detach().clone() for p in self.parameters] if remembers else []
-        if self.probe is not None:
-            self.probe.before()
-        rate = self._descend(number, combined)
-        if self.mask is not None:
-            _hold_still(self.parameters, before, self.mask)
-        told = self._restrict(before, (f, r)) if restricts else {}
-        told |= self._shorten(before, self.probe) if self.probe is not None else {}
+        if self.probe is None:
+            move, told = self._descend((f, r), scalars, watch=watch)
+        else:
+            move, told = self._descend_watched((f, r), scalars, self.probe, watch=watch)
+        if self.average is not None:
+            self.average.step(self.parameters)
         if not watch:
             return None
         values = {
             **losses,
             **gradient_values(scalars),
             "forget_active": float(active),
-            **change_cosines(before, self.parameters, f, r),
+            **change_cosines(move, scalars),
             "learning_rate": rate,
             **told,
+            **scaled,
         }
         return StepRecord(number, values)
 
-    @torch.no_grad()
-    def measure(self, forget: Batch, retain: Batch) -> Losses:
-        """Both losses of joint batches, without a step; the forget loss not below minus its cap."""
-        forgotten, retained = (
-            float(self.workers.averaged(self._loss(objective, self._rows(joint), len(joint))))
-            for objective, joint in ((forget_loss, forget), (retain_loss, retain))
-        )
-        cap = self.losses.forget_loss_cap
-        return (forgotten if cap is None else max(forgotten, -cap)), retained
+    def _scaling(self, losses: dict[str, float], scalars: Products) -> dict[str, float]:
+        """What there is to tell of the loss scale: 1 for `skipped` if gradients overflowed."""
+        scale = self.objectives.scale
+        if scale is None or not all(map(math.isfinite, losses.values())):
+            return {}
+        value, squares = scale.value, (scalars.forget_square, scalars.retain_square)
+        accepted = scale.accepts(finite=all(map(math.isfinite, squares)))
+        return {"loss_scale": value, "skipped": float(not accepted)}
 
-    def forget_gradient(self, batches: Iterable[Batch]) -> Gradient:
-        """The forget loss's gradient, summed over several joint batches."""
-        for joint in batches:
-            self._backward(forget_loss, joint)
-        return take_gradient(self.parameters)
+    def _hold_back(self, forget: Gradient, retain: Gradient, *, active: bool) -> None:
+        """Leave out of both gradients what must not move."""
+        if not active:
+            torch._foreach_zero_(forget)
+        if self.mask is not None:
+            torch._foreach_mul_(forget, self.mask)
+            torch._foreach_mul_(retain, self.mask)
 
-    def _gradients(
-        self, forget: Batch, retain: Batch
-    ) -> tuple[dict[str, float], Gradient, Gradient]:
-        """The losses that the rule looks at, and both gradients; zero is one that it does not."""
-        whole = self.update.restriction != "none"
-        losses: dict[str, float] = {}
-        gradients = []
-        for name, objective, joint, unused in (
-            ("forget_loss", forget_loss, forget, "retain_only"),
-            ("retain_loss", retain_loss, retain, "forget_only"),
-        ):
-            if whole or self.update.rule != unused:
-                losses[name] = float(self._backward(objective, joint))
-            gradients.append(take_gradient(self.parameters))
-            if self.mask is not None:
-                torch._foreach_mul_(gradients[-1], self.mask)
-        return losses, gradients[0], gradients[1]
-
-    def _backward(self, objective: Objective, joint: Batch) -> Tensor:
-        """A loss averaged over the joint batch of all workers; gradients are left in place."""
-        rows = self._rows(joint)
-        total = torch.zeros((), device=self.model.device)
-        # As many parts on all workers, however many rows they have: each waits for the others.
-        parts = min(self.update.accumulate, len(joint) // self.workers.count)
-        for part in range(parts):
-            some = slice(len(rows) * part // parts, len(rows) * (part + 1) // parts)
-            loss = self._loss(objective, rows.rows(some), len(joint))
-            loss.backward()
-            total += loss.detach()
-        return self.workers.averaged(total)
-
-    def _rows(self, joint: Batch) -> Batch:
-        return joint.rows(self.workers.share(len(joint))).to(self.model.device)
-
-    def _loss(self, objective: Objective, rows: Batch, joint: int) -> Tensor:
-        losses = objective(self.model, self.predictors, rows, self.losses)
-        return self.workers.mean_loss(losses, joint)
-
-    def _forgetting_is_on(self, losses: dict[str, float]) -> bool:
-        """False while the ascent's loss is above its cap (Ko et al. 2024: truncation)."""
-        cap = self.losses.forget_loss_cap
-        if cap is None or self.losses.forget != "ascent" or "forget_loss" not in losses:
-            return True
-        return not -losses["forget_loss"] > cap
-
-    def _descend(self, number: int, gradient: Gradient) -> float:
-        for parameter, tensor in zip(self.parameters, gradient, strict=True):
-            parameter.grad = tensor
-        if self.update.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.update.clip_norm)
+    def _set_rate(self, number: int) -> float:
         rate = learning_rate(self.update, number)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
         return rate
 
-    def _restrict(
-        self, before: list[Tensor], gradients: tuple[Gradient, Gradient]
-    ) -> dict[str, float]:
-        multipliers = restrict_step(
-            self.parameters, before, gradients, self.optimizer, self.update.margin
+    def _descend_watched(
+        self, gradients: tuple[Gradient, Gradient], scalars: Products, probe: Probe, *, watch: bool
+    ) -> tuple[Move, dict[str, float]]:
+        """The same, shortened until the probe sees no loss rise."""
+        probe.before()
+        resize = resizing(self.parameters)
+        move, told = self._descend(gradients, scalars, watch=watch)
+        halvings = probe.shorten(resize)
+        return move.times(share_left(halvings)), {**told, "halvings": float(halvings)}
+
+    def _descend(
+        self, gradients: tuple[Gradient, Gradient], scalars: Products, *, watch: bool
+    ) -> tuple[Move, dict[str, float]]:
+        """Combine, clip, step, restrict: where that went, and what there is to tell of it.
+
+        Where the parameters went is told if it is watched.
+        """
+        restricts = self.update.restriction in ("step", "both")
+        parts = chunks(self.parameters)
+        onto_forget, onto_retain = coefficients(scalars, self.update)
+        direction = Direction(*gradients, (float(onto_forget), float(onto_retain)))
+        if self.update.clip_norm is not None:
+            direction = direction.clipped(self.update.clip_norm, parts)
+        sums = StepSums(
+            self.parameters,
+            gradients,
+            self.optimizer if restricts else None,
+            own_length=self.update.margin > 0,
+            lengths=watch,
         )
-        return {"restricted": float(max(multipliers) > 0)}
-
-    def _shorten(self, before: list[Tensor], probe: Probe) -> dict[str, float]:
-        after = [p.detach().clone() for p in self.parameters]
-
-        @torch.no_grad()
-        def resize(share: float) -> None:
-            for parameter, old, new in zip(self.parameters, before, after, strict=True):
-                parameter.copy_(torch.lerp(old, new, share))
-
-        return {"halvings": float(probe.shorten(resize))}
-
-
-@torch.no_grad()
-def _hold_still(parameters: list[nn.Parameter], before: list[Tensor], mask: Mask) -> None:
-    """Undo what weight decay did to masked elements."""
-    for parameter, old, moves in zip(parameters, before, mask, strict=True):
-        parameter.copy_(torch.where(moves > 0, parameter, old))
+        see = sums.see if restricts or watch else None
+        descend(self.parameters, parts, direction, self.optimizer, mask=self.mask, see=see)
+        if see is None:
+            return NOWHERE, {}
+        table = sums.table()
+        if not restricts:
+            return table.move(), {}
+        multipliers, slopes = restrict_step(
+            self.parameters, parts, gradients, self.optimizer, table.products(), self.update.margin
+        )
+        told = {"restricted": float(max(multipliers) > 0)}
+        if not watch:
+            return NOWHERE, told
+        move = replace(table.move(multipliers), forget_slope=slopes[0], retain_slope=slopes[1])
+        return move, told
 
 
 def _check_finite(number: int, losses: dict[str, float], scalars: Products) -> None:
@@ -204,6 +165,6 @@ def _check_finite(number: int, losses: dict[str, float], scalars: Products) -> N
     bad = [f"{name} is {value}" for name, value in named.items() if not math.isfinite(value)]
     if bad:
         raise DivergedError(
-            f"step {number}: {', '.join(bad)}; lower update.learning_rate, or set "
-            "losses.forget_loss_cap for an ascent"
+            f"step {number}: {', '.join(bad)}; lower update.learning_rate, set "
+            "losses.forget_loss_cap for an ascent, or take another update.precision than fp16"
         )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
-from pipeline.unlearning.gradients import Gradient, Products, inner_product
+from pipeline.unlearning.gradients import Products
+from pipeline.unlearning.step_sums import Move
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,9 @@ class StepRecord:
             change_forget_cosine and change_retain_cosine (cosine of the actual parameter change
             with each gradient; negative means that the loss falls to first order), learning_rate;
             restricted (1 if the step had to be restricted) and halvings (of a step that raised a
-            loss on the probe batch), where these are done.
+            loss on the probe batch), where these are done; loss_scale and skipped with fp16. Of a
+            step that was skipped, as its gradients overflowed, there are losses, learning_rate,
+            loss_scale and skipped (1) alone.
     """
 
     step: int
@@ -35,21 +36,19 @@ class StepRecord:
         return json.dumps({"step": self.step, **self.values})
 
 
-def change_cosines(
-    before: Sequence[Tensor], after: Sequence[Tensor], forget: Gradient, retain: Gradient
-) -> dict[str, float]:
+def change_cosines(move: Move, scalars: Products) -> dict[str, float]:
     """Cosine of the actual parameter change with each gradient.
 
     Momentum, clipping and Adam's scaling all sit between a gradient and the change; this sees what
     came out of them.
     """
-    change = [new.detach() - old for new, old in zip(after, before, strict=True)]
-    length = inner_product(change, change).sqrt()
     cosines = {}
-    for name, gradient in (("forget", forget), ("retain", retain)):
-        norms = length * inner_product(gradient, gradient).sqrt()
-        inner = inner_product(change, gradient)
-        cosines[f"change_{name}_cosine"] = float(inner / norms) if norms > 0 else 0.0
+    for name, slope, square in (
+        ("forget", move.forget_slope, scalars.forget_square),
+        ("retain", move.retain_slope, scalars.retain_square),
+    ):
+        norms = math.sqrt(move.square) * math.sqrt(float(square))
+        cosines[f"change_{name}_cosine"] = slope / norms if norms > 0 else 0.0
     return cosines
 
 

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.config import Experiment
 from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
-from pipeline.diffusion.parameters import trainable
+from pipeline.diffusion.recomputing import recompute_activations
+from pipeline.diffusion.sharing import copy_around
+from pipeline.diffusion.trained import Trained, copy_to_train, count_trained, write_count
 from pipeline.diffusion.weights import save_weights
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint, save_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
+from pipeline.unlearning.progress import Progress
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
+from pipeline.unlearning.text_student import TextStudent
 from pipeline.unlearning.workers import ALONE, Workers
 
 WEIGHTS = "weights.safetensors"
+TRAINED = "trained.json"
 
 
 def train(
@@ -45,7 +48,8 @@ def train(
         model: the base; it stays as it is and is the frozen teacher of the losses that have one.
         experiment: what to do.
         data: pools of the concept and of what is kept.
-        folder: gets `telemetry.jsonl`, `checkpoints/` and at the end `weights.safetensors`.
+        folder: gets `trained.json`, `telemetry.jsonl`, `checkpoints/` and at the end
+            `weights.safetensors`.
         report: told about every watched step, by the leading worker only.
         workers: this worker and how many train together.
         start: the base after an edit, whose denoiser the training begins with; if None, the base.
@@ -58,14 +62,20 @@ def train(
     """
     weights, checkpoints = folder / WEIGHTS, folder / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
-    denoiser = copy.deepcopy((start or model).denoiser)
-    parameters = trainable(denoiser, model.family, experiment.model, experiment.seed)
-    stepper = make_stepper(model, experiment, data, (denoiser, parameters), workers)
+    trained = copy_to_train(start or model, experiment.model, experiment.seed)
+    parameters = trained.parameters
+    if workers.leads:
+        write_count(folder / TRAINED, count_trained(model, trained))
+    if experiment.update.gradient_checkpointing:
+        student = _recomputing(start or model, trained, data)
+    else:
+        student = _student(start or model, trained, data)
+    stepper = make_stepper(model, experiment, data, (student, parameters), workers)
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
-    edited = {} if start is None else _changed(denoiser, model.denoiser)
+    edited = {} if start is None else _changed(start.denoiser, model.denoiser)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
-    done = restore_checkpoint(checkpoints, parameters, stepper.optimizer, story)
-    save = partial(save_checkpoint, checkpoints)
+    progress = Progress(parameters, stepper.optimizer, stepper.objectives.scale, stepper.average)
+    done = restore_checkpoint(checkpoints, progress, story)
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
     workers.wait()
@@ -79,20 +89,35 @@ def train(
         if record is not None:
             telemetry.append(record)
         if done % update.checkpoint_every == 0 or done == update.steps:
-            save(done, parameters, stepper.optimizer, story)
+            save_checkpoint(checkpoints, done, progress, story)
         if record is not None:
             report(record)
     if workers.leads:
-        changed = {**edited, **parameters}
+        changed = {**edited, **progress.result}
         _save(model, experiment, changed, weights, {**asdict(story), "steps": str(done)})
     workers.wait()
     return weights
 
 
+def _student(model: DiffusionModel, trained: Trained, data: TrainingSet) -> nn.Module:
+    denoiser = trained.parts.get(model.family.denoiser)
+    return TextStudent(model, trained.parts, data.texts) if denoiser is None else denoiser
+
+
+def _recomputing(model: DiffusionModel, trained: Trained, data: TrainingSet) -> nn.Module:
+    parts = dict(trained.parts)
+    # Where text encoders are trained, gradients pass through the frozen denoiser all the same.
+    frozen = parts.setdefault(model.family.denoiser, copy_around(model.denoiser, ()))
+    for part in parts.values():
+        recompute_activations(part)
+    around = model.with_parts({model.family.denoiser: frozen}, model.fingerprint)
+    return _student(around, trained, data)
+
+
 def _save(
     model: DiffusionModel,
     experiment: Experiment,
-    changed: dict[str, nn.Parameter],
+    changed: dict[str, Tensor],
     path: Path,
     story: dict[str, str],
 ) -> None:
@@ -101,7 +126,8 @@ def _save(
         save_weights(changed, path, model.dtype, story)
     else:
         # Small beside the base, and small in value: half precision would save nothing and lose.
-        factors = portable(changed, lora, model.family.denoiser)
+        named = experiment.model.train == "text_encoder"
+        factors = portable(changed, lora, "" if named else model.family.denoiser)
         save_weights(factors, path, torch.float32, story)
 
 

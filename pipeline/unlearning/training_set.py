@@ -16,6 +16,7 @@ from pipeline.diffusion.store import Store
 from pipeline.diffusion.synthesis import embed, synthesize
 from pipeline.prompts import Prompt, PromptSet
 from pipeline.unlearning.batches import Pool, TrainingSet
+from pipeline.unlearning.text_student import with_texts
 
 _SYNTHESIS_BATCH = 32
 _WITH_ANCHOR_PICTURES = ("concept_ablation", "concept_ablation_noise")
@@ -65,7 +66,15 @@ def prepare_training_set(
     forget = Pool(pools[0].latents, pools[0].conditions, anchors)
     retain = dict(zip(sources, pools[1:], strict=True))
     identity = _identity(model, everything, seeds, sampler, mix)
-    return TrainingSet(forget, retain, mix, identity, embed(model, [""], store))
+    data = TrainingSet(forget, retain, mix, identity, embed(model, [""], store))
+    if experiment.model.train != "text_encoder":
+        return data
+    named = zip(("forget", *sources), parts, strict=True)
+    return with_texts(
+        data,
+        {source: tuple(prompt.text for prompt in part) for source, part in named},
+        tuple(map(_anchor, prompt_set.forget_train)),
+    )
 
 
 def _numbered(texts: Sequence[str]) -> Tensor:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img import (
+    retrieve_latents,
+)
 from torch import Tensor
 
 from pipeline.diffusion import DiffusionModel, Sampler, load_model
@@ -46,6 +49,17 @@ def test_a_prompt_is_told_alone_as_among_others(tiny: DiffusionModel, family_nam
             torch.testing.assert_close(alone.tensors[key], tensor)
     for row, other in ((0, 1), (0, 2), (1, 2)):
         assert any(not torch.equal(t[row], t[other]) for t in together.tensors.values())
+
+
+def test_prompts_are_told_again_as_they_were(tiny: DiffusionModel, family_name: str) -> None:
+    """Where text encoders are trained; what stays is taken from what was told, not made again."""
+    texts = prompts(family_name)
+    told = tiny.encode_prompts(texts)
+    with torch.no_grad():
+        again = tiny.family.retell(tiny.pipeline, texts, told)
+    assert again.tensors.keys() == told.tensors.keys()
+    for key, tensor in told.tensors.items():
+        torch.testing.assert_close(again.tensors[key], tensor)
 
 
 def test_a_prediction_depends_on_its_own_time_and_prompt(
@@ -98,6 +112,25 @@ def test_its_pictures_are_those_of_plain_diffusers(tiny: DiffusionModel, family_
     theirs = plain_pictures(family_name, tiny.folder, texts, SEEDS)
     assert theirs.std() > 0.01
     torch.testing.assert_close((ours / 2 + 0.5).clamp(0, 1), theirs, atol=1e-4, rtol=0)
+
+
+def test_its_latents_are_those_of_its_own_autoencoder(tiny: DiffusionModel) -> None:
+    """By diffusers' own image-to-image preparation, where pictures become latents."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand((2, 3, *tiny.picture_shape), generator=generator) * 2 - 1
+    latents = tiny.encode_images(pictures)
+    assert latents.shape == (2, *tiny.latent_shape)
+    if "vae" not in tiny.family.parts:
+        assert torch.equal(latents, pictures)
+        return
+    vae = tiny.pipeline.vae
+    with torch.no_grad():
+        mode = retrieve_latents(vae.encode(pictures), sample_mode="argmax")
+        back = tiny.family.decode(tiny.pipeline, latents)
+        plain = vae.decode(mode).sample
+    shift = vae.config.shift_factor or 0.0
+    torch.testing.assert_close(latents, (mode - shift) * vae.config.scaling_factor)
+    torch.testing.assert_close(back, plain, atol=1e-4, rtol=1e-4)
 
 
 def test_a_picture_does_not_depend_on_its_batch(tiny: DiffusionModel, family_name: str) -> None:

@@ -14,7 +14,8 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from pipeline.config import ModelConfig
+from pipeline.cli.models import find_model, with_known_base
+from pipeline.config import ConfigError, ModelConfig, parse_space
 from pipeline.diffusion.load import load_model
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.parameters import trainable
@@ -184,6 +185,25 @@ def test_a_later_promotion_leaves_the_earlier_version_as_it_was(
     }
     assert versions == {"champion": 2, "previous": 1}
     assert client.get_model_version("tiny", "1").run_id == promotion.run
+
+
+def test_what_changed_is_promoted_alone(stage: Stage) -> None:
+    alone = promote(stage.sweep.record, {}, trial=1, uri=stage.uri, judgement=ONCE, form="delta")
+    manifest = json.loads((alone.folder / "manifest.json").read_text())
+    assert (manifest["form"], manifest["weights"]) == ("delta", "weights.safetensors")
+    assert not (alone.folder / "model_index.json").exists()
+    assert manifest["files"].keys() == {"weights.safetensors", "report.json", "gallery.png"}
+    version = connect(stage.uri, timeout=5).get_model_version_by_alias("tiny", "champion")
+    assert version.tags["form"] == "delta"
+    for name in ("tiny/champion", str(alone.folder)):
+        assert find_model(name).load().fingerprint == alone.report.model
+    with pytest.raises(ConfigError, match="--as folder"):
+        with_known_base(parse_space(SPACE + "model: {base: tiny/champion}"))
+    with pytest.raises(ValueError, match="--as lora: expected a trial that trained adapters"):
+        promote(stage.sweep.record, {}, trial=1, uri=stage.uri, judgement=ONCE, form="lora")
+    (alone.folder / "manifest.json").write_text(json.dumps({**manifest, "weights": "../x"}))
+    with pytest.raises(ValueError, match="expected a file of this folder as weights"):
+        find_model(str(alone.folder))
 
 
 def test_what_the_second_judge_does_not_confirm_is_not_promoted(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,3 +73,14 @@ def take_steps(
 def flat(trained: Trained) -> Tensor:
     """A copy of the parameters that move, (P,), float64."""
     return torch.cat([p.detach().double().flatten() for p in trained[1].values()])
+
+
+def cosines(
+    before: Sequence[Tensor], after: Sequence[Tensor], gradients: Sequence[Sequence[Tensor]]
+) -> list[float]:
+    """Cosine of a change of parameters with each gradient, in float64: the oracle of telemetry."""
+    change = torch.cat(
+        [(a.detach().double() - b.double()).flatten() for a, b in zip(after, before, strict=True)]
+    )
+    flat = [torch.cat([tensor.double().flatten() for tensor in g]) for g in gradients]
+    return [float(g @ change / (g.norm() * change.norm())) for g in flat]

@@ -26,12 +26,12 @@ def probe_losses(
     """Both losses of the probe batch, before and after each step, and how often it was halved."""
     stepper = make_stepper(base, settings, data, copy_of(base), ALONE)
     batches = step_batches(base, settings, data, _PROBE_STEP)
-    losses, halvings = [stepper.measure(*batches)], []
+    losses, halvings = [stepper.objectives.measure(*batches)], []
     for number in range(1, settings.update.steps + 1):
         drawn = step_batches(base, settings, data, number - 1)
         record = stepper.step(number, *drawn, watch=True)
         assert record is not None
-        losses.append(stepper.measure(*batches))
+        losses.append(stepper.objectives.measure(*batches))
         halvings.append(record.values.get("halvings", 0.0))
     return losses, halvings
 

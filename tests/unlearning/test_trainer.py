@@ -67,6 +67,23 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
     assert runs[0] != runs[2]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_recomputed_activations_train_to_the_same_bits(
+    base: DiffusionModel, data: TrainingSet, tmp_path: Path, precision: str
+) -> None:
+    plain, again = (
+        train(
+            base,
+            experiment(precision=precision, gradient_checkpointing=on, steps=2),
+            data,
+            folder_of(tmp_path, f"recomputing-{on}"),
+        )
+        for on in (False, True)
+    )
+    ours, theirs = load_file(plain), load_file(again)
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
 def test_only_cross_attention_changes_and_the_base_not_at_all(
     base: DiffusionModel, data: TrainingSet, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ CASES = {
     # Three rows are one for the first worker and two for the second.
     "accumulated": lopsided("adamw", "step", accumulate=2),
     "monotone": lopsided("adamw", "step", monotone=True, retain_weight=1.0),
+    "recomputed": lopsided("adamw", "step", gradient_checkpointing=True),
 }
 """Trainings of three steps by name; where retain gradients weigh little, steps get restricted."""
 

@@ -61,6 +61,16 @@ class ClassUNet(ClassConditional):
         classes = len(self.id2label(pipeline))
         return classes if pipeline.unet.config.num_class_embeds > classes else None
 
+    def encode_images(self, pipeline: Pipeline, pictures: Tensor) -> Tensor:
+        """The pictures themselves; for a model of gray ones the mean of their channels."""
+        gray = pipeline.unet.config.in_channels == 1
+        return pictures.mean(1, keepdim=True) if gray else pictures
+
+    def picture_shape(self, pipeline: Pipeline) -> tuple[int, int]:
+        """See `Family`."""
+        _, height, width = self.latent_shape(pipeline)
+        return (height, width)
+
     def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:  # noqa: ARG002
         """The latents themselves; gray ones in three equal channels."""
         return latents.expand(-1, 3, -1, -1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from diffusers import DiffusionPipeline, DiTPipeline
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.diffusion.families.class_conditional import ClassConditional, labels_by_name
 from pipeline.diffusion.families.family import Pipeline
@@ -48,9 +48,9 @@ class DiT(ClassConditional):
                 )
         return _with_names(pipeline, id2label)
 
-    def around(self, pipeline: Pipeline, denoiser: nn.Module) -> Pipeline:
+    def around(self, pipeline: Pipeline, parts: Mapping[str, nn.Module | None]) -> Pipeline:
         """See `Family`."""
-        return _with_names(super().around(pipeline, denoiser), self.id2label(pipeline))
+        return _with_names(super().around(pipeline, parts), self.id2label(pipeline))
 
     def id2label(self, pipeline: Pipeline) -> Mapping[Any, str]:
         """See `ClassConditional`."""
@@ -61,12 +61,6 @@ class DiT(ClassConditional):
         """The label behind all classes: diffusers' transformer always embeds one."""
         classes: int = pipeline.transformer.config.num_embeds_ada_norm
         return classes
-
-    def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
-        """See `Family`."""
-        scale = pipeline.vae.config.scaling_factor
-        pictures: Tensor = pipeline.vae.decode(latents / scale).sample
-        return pictures
 
 
 def _with_names(pipeline: Pipeline, id2label: Mapping[Any, str]) -> Pipeline:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -17,6 +17,8 @@ from diffusers import DiffusionPipeline
 from torch import Tensor, nn
 
 from pipeline.diffusion.conditions import Conditions
+from pipeline.diffusion.families.autoencoder import decoded, encoded, reduction
+from pipeline.diffusion.families.part import load_part
 from pipeline.diffusion.noise import NoiseProcess
 
 Pipeline: TypeAlias = DiffusionPipeline
@@ -48,6 +50,7 @@ class Family(ABC):
         optional: what a model may do without; its `model_index.json` then has null there.
         convolutional: those that are faster with channels last in memory.
         cross_attention: regular expression of the denoiser's parameters that read the prompt.
+        text_encoders: those that may be trained: CLIPs; a T5 stays as it is.
         prompt_projections: how the names of those end that turn a prompt's states into keys and
             values; none where a prompt has no states of its own.
     """
@@ -58,6 +61,7 @@ class Family(ABC):
     optional: ClassVar[tuple[str, ...]] = ()
     convolutional: ClassVar[tuple[str, ...]] = ("vae",)
     cross_attention: ClassVar[str]
+    text_encoders: ClassVar[tuple[str, ...]] = ()
     prompt_projections: ClassVar[tuple[str, ...]] = ()
 
     def load(self, folder: Path) -> Pipeline:
@@ -67,6 +71,7 @@ class Family(ABC):
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
+            **{part: load_part(folder, part) for part in self.parts_in(folder)},
             **dict.fromkeys(self._left_out(folder)),
             **self._absent_parts(),
         )
@@ -76,10 +81,13 @@ class Family(ABC):
         left_out = self._left_out(folder)
         return [part for part in self.parts if part not in left_out]
 
-    def around(self, pipeline: Pipeline, denoiser: nn.Module) -> Pipeline:
-        """Another pipeline around a denoiser; all other parts are shared."""
-        parts = {**pipeline.components, self.denoiser: denoiser}
-        return type(pipeline)(**parts)
+    def unused_in(self, folder: Path) -> list[str]:
+        """What of a model's folder is not read: what it may do without, and what has no use."""
+        return [*self._left_out(folder), *self._absent_parts()]
+
+    def around(self, pipeline: Pipeline, parts: Mapping[str, nn.Module | None]) -> Pipeline:
+        """Another pipeline around some parts; all others are shared."""
+        return type(pipeline)(**{**pipeline.components, **parts})
 
     @abstractmethod
     def noise(self, pipeline: Pipeline) -> NoiseProcess:
@@ -92,6 +100,16 @@ class Family(ABC):
     @abstractmethod
     def encode_prompts(self, pipeline: Pipeline, texts: Sequence[str]) -> Conditions:
         """What the model's text encoders make of prompts: B rows, float32."""
+
+    def retell(self, pipeline: Pipeline, texts: Sequence[str], told: Conditions) -> Conditions:
+        """What changed text encoders make of prompts, gradients and all.
+
+        Args:
+            pipeline: with the changed ones.
+            texts: B prompts.
+            told: what the unchanged model made of them, for what stays.
+        """
+        return Conditions({**told.tensors, **self.encode_prompts(pipeline, texts).tensors})
 
     @abstractmethod
     def predict(
@@ -125,9 +143,19 @@ class Family(ABC):
             drawing: how.
         """
 
-    @abstractmethod
+    def encode_images(self, pipeline: Pipeline, pictures: Tensor) -> Tensor:
+        """Scaled latents (B, C, H, W) of pictures (B, 3, sides) in [-1, 1]."""
+        return encoded(pipeline.vae, pictures)
+
     def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
         """Pictures (B, 3, sides) of scaled latents, about in [-1, 1]."""
+        return decoded(pipeline.vae, latents)
+
+    def picture_shape(self, pipeline: Pipeline) -> tuple[int, int]:
+        """(height, width) of the pictures that latents of the model's own shape stand for."""
+        _, height, width = self.latent_shape(pipeline)
+        times = reduction(pipeline.vae)
+        return (height * times, width * times)
 
     def _absent_parts(self) -> dict[str, Any]:
         """Arguments that keep the pipeline from loading what unlearning has no use for."""

@@ -41,6 +41,7 @@ class Flux(Family):
     pipeline: ClassVar[type[DiffusionPipeline]] = FluxPipeline
     denoiser: ClassVar[str] = "transformer"
     parts: ClassVar[tuple[str, ...]] = ("transformer", "vae", "text_encoder", "text_encoder_2")
+    text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
     cross_attention: ClassVar[str] = r"\.attn\.add_[qkv]_proj\."
 
     def noise(self, pipeline: Pipeline) -> NoiseProcess:
@@ -63,6 +64,19 @@ class Flux(Family):
         if pipeline.transformer.config.guidance_embeds:
             told[_GUIDANCE] = torch.ones(len(states), device=states.device)
         return Conditions(told)
+
+    def retell(self, pipeline: Pipeline, texts: Sequence[str], told: Conditions) -> Conditions:
+        """See `Family`. The T5's states are not computed again."""
+        tokens = pipeline.tokenizer(
+            list(texts),
+            padding="max_length",
+            max_length=pipeline.tokenizer_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        ids = tokens.input_ids.to(pipeline.text_encoder.device)
+        pooled = pipeline.text_encoder(ids).pooler_output
+        return Conditions({**told.tensors, POOLED: pooled.float()})
 
     def predict(
         self, denoiser: nn.Module, noisy: Tensor, times: Tensor, conditions: Conditions
@@ -103,13 +117,6 @@ class Flux(Family):
             output_type="latent",
         ).images
         return unpack(torch.as_tensor(packed), height, width)
-
-    def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
-        """See `Family`."""
-        config = pipeline.vae.config
-        shifted = latents / config.scaling_factor + config.shift_factor
-        pictures: Tensor = pipeline.vae.decode(shifted).sample
-        return pictures
 
     def _absent_parts(self) -> dict[str, Any]:
         return {"image_encoder": None, "feature_extractor": None}

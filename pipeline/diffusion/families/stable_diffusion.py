@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -22,13 +22,14 @@ class StableDiffusion(Guided):
     denoiser: ClassVar[str] = "unet"
     parts: ClassVar[tuple[str, ...]] = ("unet", "vae", "text_encoder")
     convolutional: ClassVar[tuple[str, ...]] = ("unet", "vae")
+    text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
     cross_attention: ClassVar[str] = r"\.attn2\."
     prompt_projections: ClassVar[tuple[str, ...]] = (".attn2.to_k.weight", ".attn2.to_v.weight")
 
-    def around(self, pipeline: Pipeline, denoiser: nn.Module) -> Pipeline:
+    def around(self, pipeline: Pipeline, parts: Mapping[str, nn.Module | None]) -> Pipeline:
         """See `Family`."""
-        parts = {**pipeline.components, self.denoiser: denoiser}
-        return StableDiffusionPipeline(**parts, requires_safety_checker=False)
+        components = {**pipeline.components, **parts}
+        return StableDiffusionPipeline(**components, requires_safety_checker=False)
 
     def noise(self, pipeline: Pipeline) -> NoiseProcess:
         """See `Family`."""
@@ -57,12 +58,6 @@ class StableDiffusion(Guided):
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         predicted: Tensor = denoiser(noisy, times, conditions.tensors[STATES]).sample
         return predicted
-
-    def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
-        """See `Family`."""
-        scale = pipeline.vae.config.scaling_factor
-        pictures: Tensor = pipeline.vae.decode(latents / scale).sample
-        return pictures
 
     def _absent_parts(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from diffusers import DiffusionPipeline, StableDiffusion3Pipeline
 from torch import Tensor, nn
 
@@ -35,6 +36,7 @@ class StableDiffusion3(Guided):
     )
     # The T5 is larger than the denoiser, and the model was trained to do without.
     optional: ClassVar[tuple[str, ...]] = ("text_encoder_3", "tokenizer_3")
+    text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
     cross_attention: ClassVar[str] = r"\.attn\.add_[qkv]_proj\."
 
     def noise(self, pipeline: Pipeline) -> NoiseProcess:
@@ -58,6 +60,14 @@ class StableDiffusion3(Guided):
         )
         return Conditions({STATES: states.float(), POOLED: pooled.float()})
 
+    def retell(self, pipeline: Pipeline, texts: Sequence[str], told: Conditions) -> Conditions:
+        """See `Family`. The T5's states, behind the CLIPs', are not computed again."""
+        clips = self.around(pipeline, {"text_encoder_3": None})
+        again = self.encode_prompts(clips, texts).tensors
+        length = pipeline.tokenizer_max_length
+        states = torch.cat([again[STATES][:, :length], told.tensors[STATES][:, length:]], 1)
+        return Conditions({**told.tensors, **again, STATES: states})
+
     def predict(
         self, denoiser: nn.Module, noisy: Tensor, times: Tensor, conditions: Conditions
     ) -> Tensor:
@@ -69,13 +79,6 @@ class StableDiffusion3(Guided):
             pooled_projections=conditions.tensors[POOLED],
         ).sample
         return predicted
-
-    def decode(self, pipeline: Pipeline, latents: Tensor) -> Tensor:
-        """See `Family`."""
-        config = pipeline.vae.config
-        shifted = latents / config.scaling_factor + config.shift_factor
-        pictures: Tensor = pipeline.vae.decode(shifted).sample
-        return pictures
 
     def _absent_parts(self) -> dict[str, Any]:
         return {"image_encoder": None, "feature_extractor": None}

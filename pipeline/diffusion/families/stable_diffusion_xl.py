@@ -25,12 +25,13 @@ class StableDiffusionXL(StableDiffusion):
         POOLED: "pooled_prompt_embeds",
     }
     parts: ClassVar[tuple[str, ...]] = ("unet", "vae", "text_encoder", "text_encoder_2")
+    text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder", "text_encoder_2")
 
-    def around(self, pipeline: Pipeline, denoiser: nn.Module) -> Pipeline:
+    def around(self, pipeline: Pipeline, parts: Mapping[str, nn.Module | None]) -> Pipeline:
         """See `Family`."""
-        parts = {**pipeline.components, self.denoiser: denoiser}
+        components = {**pipeline.components, **parts}
         zeros = pipeline.config.force_zeros_for_empty_prompt
-        return StableDiffusionXLPipeline(**parts, force_zeros_for_empty_prompt=zeros)
+        return StableDiffusionXLPipeline(**components, force_zeros_for_empty_prompt=zeros)
 
     def encode_prompts(self, pipeline: Pipeline, texts: Sequence[str]) -> Conditions:
         """See `Family`."""

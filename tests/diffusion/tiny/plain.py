@@ -14,13 +14,29 @@ GUIDANCE = 2.5
 
 
 @torch.no_grad()
-def plain_pictures(name: str, folder: Path, texts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-    """Pictures (N, 3, H, W) in [0, 1] of prompts, each from its seed, in `STEPS` at `GUIDANCE`."""
+def plain_pictures(
+    name: str,
+    folder: Path,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    adapters: Path | None = None,
+) -> Tensor:
+    """Pictures (N, 3, H, W) in [0, 1] of prompts, each from its seed, in `STEPS` at `GUIDANCE`.
+
+    Args:
+        name: of the family.
+        folder: of the model.
+        texts: N prompts.
+        seeds: one a picture.
+        adapters: a file for `load_lora_weights`.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     if name == "class_unet":
         return _from_class_unet(folder, texts, generators)
     pipeline = DiffusionPipeline.from_pretrained(folder, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
+    if adapters is not None:
+        pipeline.load_lora_weights(adapters.parent, weight_name=adapters.name)
     told: dict[str, object] = {"prompt": list(texts)}
     if name == "dit":
         told = {"class_labels": pipeline.get_label_ids(list(texts))}
