@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pipeline.config import EMBEDDED_NAME, EvaluationConfig
 from pipeline.config.embedded import embedded
 from pipeline.config.evaluation import ClassifierConfig
+from pipeline.diffusion.hub import fetch, may_be_hub_id
 
 ClassifierKind = Literal["classifier", "second-classifier"]
 JudgeKind = Literal[ClassifierKind, "clip", "unlearncanvas_vit", "transformers"]
@@ -35,8 +36,7 @@ def judge_folder(kind: JudgeKind, name: str) -> Path:
     path = Path(name).expanduser()
     if path.is_dir():
         return path
-    may_be_on_the_hub = name.count("/") == 1 and not name.startswith((".", "/", "~"))
-    if kind not in _ON_THE_HUB or not may_be_on_the_hub:
+    if kind not in _ON_THE_HUB or not may_be_hub_id(name):
         hub = ", or a hub id such as owner/name" if kind in _ON_THE_HUB else ""
         raise ValueError(f"{kind} {name!r}: expected {ours}a folder{hub}; there is no such folder")
     return _fetched(kind, name)
@@ -79,13 +79,5 @@ def _whole(inside: Path, kind: str, name: str) -> Path:
 
 def _fetched(kind: str, name: str) -> Path:
     """A snapshot of `owner/name`, or of `owner/name@revision`."""
-    from huggingface_hub import snapshot_download
-
     repository, _, revision = name.partition("@")
-    try:
-        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=_FILES))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{kind} {name!r}: could not be fetched from the hub ({error}); check its name, your "
-            "access to it and the network, or give a local folder"
-        ) from error
+    return fetch(kind, repository, _FILES, revision or None).folder
