@@ -31,8 +31,8 @@ def load_model(
         ValueError: there is no such model, its family is unknown, or it has no safetensors of the
             parts we need.
     """
-    folder = _folder(str(base), revision)
-    family = _family(folder)
+    folder = model_folder(str(base), revision)
+    family = family_of(folder)
     _check_weights(folder, family)
     # Bars for files that are read in a blink would drown the progress of the real work.
     diffusers.utils.logging.disable_progress_bar()
@@ -46,7 +46,7 @@ def load_model(
         getattr(pipeline, name).to(memory_format=torch.channels_last)
     digest = fingerprint(folder)
     noise = family.noise(pipeline)
-    dtype = _stored_dtype(folder / family.denoiser)
+    dtype = stored_dtype(folder / family.denoiser)
     return DiffusionModel(family, pipeline, noise, folder, digest, digest, dtype)
 
 
@@ -72,7 +72,12 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _folder(base: str, revision: str | None) -> Path:
+def model_folder(base: str, revision: str | None) -> Path:
+    """Where a model's files lie, once they are fetched.
+
+    Raises:
+        ValueError: there is no such model.
+    """
     inside = embedded("base", base)
     if inside is not None:
         return inside
@@ -93,7 +98,12 @@ def _folder(base: str, revision: str | None) -> Path:
         ) from error
 
 
-def _family(folder: Path) -> Family:
+def family_of(folder: Path) -> Family:
+    """The family that a model's `model_index.json` names.
+
+    Raises:
+        ValueError: it names none that we know.
+    """
     index = folder / "model_index.json"
     if not index.is_file():
         raise ValueError(
@@ -118,7 +128,8 @@ def _check_weights(folder: Path, family: Family) -> None:
             )
 
 
-def _stored_dtype(part: Path) -> torch.dtype:
+def stored_dtype(part: Path) -> torch.dtype:
+    """The precision of a part's weights on disk."""
     # The shortest name is the plain one, which is what is loaded; others are variants of it.
     found = part.glob("*.safetensors")
     path = min(found, key=lambda path: (len(path.name), path.name))

@@ -19,6 +19,7 @@ from pipeline.diffusion.synthesis import synthesize, synthesize_share
 from pipeline.evaluation.jury import Features, Jury, Verdicts
 from pipeline.evaluation.questions import Questions
 
+_DECODED: Final = 32
 _PROBABILITIES: Final = "probabilities."
 
 
@@ -67,7 +68,8 @@ def draw(
         lambda done, missing: progress(count - missing + done, count),
     )
     progress(count, count)
-    return _levels(decode(model, latents))
+    # Who samples few pictures at a time, as memory is short, cannot decode many either.
+    return _levels(decode(model, latents, min(_DECODED, questions.sampler.batch)))
 
 
 def draw_share(

@@ -60,8 +60,8 @@ class Family(ABC):
     cross_attention: ClassVar[str]
     prompt_projections: ClassVar[tuple[str, ...]] = ()
 
-    def load(self, folder: Path) -> Pipeline:
-        """Read a pipeline in float32, from safetensors alone."""
+    def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
+        """Read a pipeline in float32, from safetensors alone; parts that are ready are not read."""
         return self.pipeline.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -69,6 +69,7 @@ class Family(ABC):
             local_files_only=True,
             **dict.fromkeys(self._left_out(folder)),
             **self._absent_parts(),
+            **ready,
         )
 
     def parts_in(self, folder: Path) -> list[str]:
