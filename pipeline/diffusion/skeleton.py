@@ -16,7 +16,7 @@ import diffusers
 import torch
 import transformers
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from pipeline.config import ModelConfig
 from pipeline.diffusion.conditions import Conditions
@@ -65,7 +65,11 @@ class Skeleton:
     def conditions(self, text: str) -> Conditions:
         """What the text encoders would make of a prompt, one row of fake tensors."""
         with self.mode, torch.no_grad():
-            return self.family.encode_prompts(self.pipeline, [text])
+            try:
+                return self.family.encode_prompts(self.pipeline, [text])
+            except DataDependentOutputException:
+                # A pipeline that cuts a sentence off looks at what it loses. Shapes are the same.
+                return self.family.encode_prompts(self.pipeline, [text.split(maxsplit=1)[0]])
 
     def student(self, settings: ModelConfig) -> nn.Module:
         """A fake denoiser as a training has it: those of its parameters want gradients that move.

@@ -19,8 +19,8 @@ PHASES: Final[tuple[Phase, ...]] = ("backward", "step", "sampling")
 
 ASSUMPTIONS: Final = (
     "weights, gradients and optimiser states are float32; matrix products are in update.precision",
-    "activations: what autograd saves of one picture in a run without memory, times a worker's "
-    + "rows of the larger batch, divided by update.accumulate",
+    "activations are what autograd saves of one picture, counted in a run without memory",
+    "times a worker's rows of the larger batch, divided by update.accumulate",
     "attention is a fused kernel; nothing is checkpointed",
     "sampling and decoding hold 3 of their widest tensors for every picture at once",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import socket
 import time
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors import safe_open
 from torch.multiprocessing.spawn import spawn
 
@@ -19,8 +22,12 @@ from pipeline.evaluation.judge import drawn_in, evaluate
 from pipeline.evaluation.locate import judge_folder
 from pipeline.evaluation.report import Report
 from pipeline.prompts import build_prompt_set
-from pipeline.search.crew import Crew, crew_of
+from pipeline.search.cluster import largest_node_cores, ray_session
+from pipeline.search.crew import Crew, crew_of, prepare_on_cluster
+from pipeline.search.files import write_json
+from pipeline.search.live import PlainView
 from pipeline.search.outcome import Outcome
+from pipeline.search.preparation import prepare
 from pipeline.search.preparation_progress import Teller, forget, told
 from pipeline.search.trial import run_trial
 from pipeline.unlearning.workers import workers_of_this_process
@@ -98,6 +105,13 @@ def digests(folder: Path) -> dict[str, dict[str, str]]:
         with safe_open(path, "pt") as file:
             found[path.name] = dict(file.metadata())
     return found
+
+
+def made(folder: Path) -> dict[str, dict[str, str]]:
+    """Those of pictures and texts."""
+    kinds = ("picture", "text")
+    found = digests(folder)
+    return {name: d for name, d in found.items() if json.loads(d["key"])["what"] in kinds}
 
 
 def test_two_workers_leave_the_store_that_one_leaves(alone: Path, together: Path) -> None:
@@ -184,6 +198,33 @@ def test_as_many_tasks_as_there_are_gpus_or_machines(
     scaling: dict[str, object], concurrent: int, largest_node: int, crew: Crew
 ) -> None:
     assert crew_of(ScalingConfig.model_validate(scaling), concurrent, largest_node) == crew
+
+
+def test_tasks_of_a_cluster_make_what_one_process_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real Ray; trials that would fill two machines are two tasks, one after the other."""
+    space = parse_space(TRAINING)
+    monkeypatch.setenv("UNLEARN_HOME", str(tmp_path))
+    folders = [tmp_path / "alone", tmp_path / "sweep"]
+    for folder in folders:
+        write_json(folder / "sweep.json", {"name": "sweep", "base": None})
+    prepare(space, folders[0], Store(tmp_path / "other"))
+    said = io.StringIO()
+    view = PlainView(Console(file=said))
+    with ray_session():
+        cores = largest_node_cores()
+        # Two workers a trial.
+        assert crew_of(space.scaling, cores, cores) == Crew(2, cores)
+        prepare_on_cluster(space, folders[1], view, cores)
+    one, two = (made(tmp_path / store) for store in ("other", "cache"))
+    assert len(one) > 100
+    assert one == two
+    # A judge's sums round otherwise on other numbers of threads.
+    metrics = [json.loads((folder / "base.json").read_text())["metrics"] for folder in folders]
+    assert metrics[1] == pytest.approx(metrics[0], abs=1e-4)
+    assert "preparing: loading" in said.getvalue()
+    assert not list(folders[1].glob("preparation.json*"))
 
 
 def test_progress_of_several_processes_is_told_as_one(tmp_path: Path) -> None:
