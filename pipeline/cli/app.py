@@ -19,6 +19,7 @@ from pipeline.cli.evaluate import evaluate
 from pipeline.cli.generate import generate
 from pipeline.cli.mistakes import exit_code_for
 from pipeline.cli.pareto import pareto
+from pipeline.cli.plan import plan
 from pipeline.cli.promote import promote
 from pipeline.cli.sweep import resume, sweep
 from pipeline.cli.terminal import say
@@ -53,7 +54,7 @@ def _options(
     """What stands before the verb."""
 
 
-for verb in (sweep, resume, train, evaluate, pareto, promote, generate, compare):
+for verb in (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare):
     app.command()(verb)
 app.add_typer(canvas, name="canvas")
 

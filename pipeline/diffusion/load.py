@@ -54,7 +54,7 @@ def load_model(
         getattr(pipeline, name).to(memory_format=torch.channels_last)
     digest = fingerprint(folder)
     noise = family.noise(pipeline)
-    dtype = _stored_dtype(folder / family.denoiser)
+    dtype = stored_dtype(folder / family.denoiser)
     return DiffusionModel(family, pipeline, noise, folder, digest, digest, dtype, located.commit)
 
 
@@ -127,7 +127,8 @@ def locate(base: str, revision: str | None = None) -> Located:
     return Located(found.folder, family, found.commit)
 
 
-def _stored_dtype(part: Path) -> torch.dtype:
+def stored_dtype(part: Path) -> torch.dtype:
+    """The precision of a part's weights on disk."""
     # The shortest name is the plain one, which is what is loaded; others are variants of it.
     found = part.glob("*.safetensors")
     path = min(found, key=lambda path: (len(path.name), path.name))

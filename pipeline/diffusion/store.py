@@ -26,13 +26,41 @@ class Store:
 
     Args:
         root: folder; made when the first tensors are put.
+        behind: another one that is read where this one has nothing, and never written to.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, behind: Store | None = None) -> None:
         self.root = root
+        self._behind = behind
 
     def get(self, key: Mapping[str, Any]) -> dict[str, Tensor] | None:
         """The tensors of a key, or None if there are none or the file is damaged."""
+        own = self._own(key)
+        return own if own is not None or self._behind is None else self._behind.get(key)
+
+    def has(self, key: Mapping[str, Any]) -> bool:
+        """Whether there are tensors of a key that `get` would give."""
+        return self.get(key) is not None
+
+    def put(self, key: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Store tensors unless the key has some already; returns those that are stored."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+        os.close(handle)
+        try:
+            save_file(plain, partial, {"key": _canonical(key), "digest": _digest(plain)})
+            Path(partial).chmod(_READABLE)
+            # A link fails where the name is taken: the first writer wins, and all readers agree.
+            os.link(partial, path)
+        except FileExistsError:
+            return self._own(key) or plain
+        finally:
+            Path(partial).unlink(missing_ok=True)
+        return plain
+
+    def _own(self, key: Mapping[str, Any]) -> dict[str, Tensor] | None:
         path = self._path(key)
         try:
             with safe_open(path, "pt") as file:
@@ -48,24 +76,6 @@ class Store:
             path.unlink(missing_ok=True)
             return None
         return tensors
-
-    def put(self, key: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Store tensors unless the key has some already; returns those that are stored."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-        os.close(handle)
-        try:
-            save_file(plain, partial, {"key": _canonical(key), "digest": _digest(plain)})
-            Path(partial).chmod(_READABLE)
-            # A link fails where the name is taken: the first writer wins, and all readers agree.
-            os.link(partial, path)
-        except FileExistsError:
-            return self.get(key) or plain
-        finally:
-            Path(partial).unlink(missing_ok=True)
-        return plain
 
     def _path(self, key: Mapping[str, Any]) -> Path:
         name = hashlib.sha256(_canonical(key).encode()).hexdigest()

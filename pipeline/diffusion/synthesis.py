@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from pipeline.diffusion.conditions import Conditions, concatenate
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.sampling import Progress, Sampler, sample_latents
+from pipeline.diffusion.share import Share
 from pipeline.diffusion.store import Store
 
 
@@ -49,21 +51,80 @@ def synthesize(
         store: where finished pictures are kept, picture by picture.
         progress: told how many of the missing ones are done.
     """
-    keys = [_picture_key(model, t, s, sampler) for t, s in zip(texts, seeds, strict=True)]
+    keys = picture_keys(model.fingerprint, texts, seeds, sampler)
     found = [store.get(key) for key in keys]
     missing = [place for place, tensors in enumerate(found) if tensors is None]
+    for place, tensors in _made(model, keys, missing, sampler, store, progress):
+        found[place] = tensors
+    return torch.stack([tensors["latent"] for tensors in found if tensors is not None])
+
+
+def synthesize_share(
+    model: DiffusionModel,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    sampler: Sampler,
+    store: Store,
+    share: Share,
+    progress: Progress | None = None,
+) -> None:
+    """Make one process's share of what `synthesize` will look for, unless it is there.
+
+    A picture comes out the same whoever makes it, and the share is in whole batches: none of them
+    is sampled half empty because there are several processes.
+
+    Args:
+        model: as for `synthesize`, and so are the next four.
+        texts: one prompt a picture.
+        seeds: one noise seed a picture.
+        sampler: how to sample.
+        store: which all processes read.
+        share: this process's.
+        progress: told how many of the share's missing ones are done.
+    """
+    keys = picture_keys(model.fingerprint, texts, seeds, sampler)
+    own = share.of(range(len(keys)), sampler.batch)
+    missing = [place for place in own if not store.has(keys[place])]
+    for _ in _made(model, keys, missing, sampler, store, progress):
+        pass
+
+
+def picture_keys(
+    fingerprint: str, texts: Sequence[str], seeds: Sequence[int], sampler: Sampler
+) -> list[dict[str, Any]]:
+    """What the store calls a model's pictures: one key a picture."""
+    return [
+        {
+            "what": "picture",
+            "base": fingerprint,
+            "text": text,
+            "seed": seed,
+            "sampler": sampler.key(),
+        }
+        for text, seed in zip(texts, seeds, strict=True)
+    ]
+
+
+def _made(
+    model: DiffusionModel,
+    keys: Sequence[Mapping[str, Any]],
+    missing: Sequence[int],
+    sampler: Sampler,
+    store: Store,
+    progress: Progress | None,
+) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Sample and store the missing places' pictures, batch by batch."""
     empty = embed(model, [""], store)
     for start in range(0, len(missing), sampler.batch):
         chunk = missing[start : start + sampler.batch]
-        conditions = embed(model, [texts[place] for place in chunk], store)
+        conditions = embed(model, [keys[place]["text"] for place in chunk], store)
         latents = sample_latents(
-            model, conditions, [seeds[place] for place in chunk], sampler, empty=empty
+            model, conditions, [keys[place]["seed"] for place in chunk], sampler, empty=empty
         )
         for place, latent in zip(chunk, latents, strict=True):
-            found[place] = store.put(keys[place], {"latent": latent})
+            yield place, store.put(keys[place], {"latent": latent})
         if progress is not None:
             progress(start + len(chunk), len(missing))
-    return torch.stack([tensors["latent"] for tensors in found if tensors is not None])
 
 
 _TEXT_BATCH = 32
@@ -75,15 +136,3 @@ def _row(tensors: Mapping[str, Tensor]) -> Conditions:
 
 def _text_key(model: DiffusionModel, text: str) -> dict[str, str]:
     return {"what": "text", "encoder": model.text_fingerprint, "text": text}
-
-
-def _picture_key(
-    model: DiffusionModel, text: str, seed: int, sampler: Sampler
-) -> dict[str, object]:
-    return {
-        "what": "picture",
-        "base": model.fingerprint,
-        "text": text,
-        "seed": seed,
-        "sampler": sampler.key(),
-    }

@@ -11,15 +11,15 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from pipeline.diffusion.conditions import Conditions, concatenate
 from pipeline.diffusion.model import DiffusionModel
-from pipeline.diffusion.sampling import Progress, decode, sample_latents
+from pipeline.diffusion.sampling import Progress, decode
+from pipeline.diffusion.share import Share
 from pipeline.diffusion.store import Store
-from pipeline.diffusion.synthesis import synthesize
+from pipeline.diffusion.synthesis import synthesize, synthesize_share
 from pipeline.evaluation.jury import Features, Jury, Verdicts
 from pipeline.evaluation.questions import Questions
 
-_TEXT_BATCH: Final = 32
+_DECODED: Final = 32
 _PROBABILITIES: Final = "probabilities."
 _SEEN: Final = "seen."
 
@@ -48,26 +48,54 @@ class Answers:
         return Answers(self.levels[rows], self.verdicts.rows(rows), self.features.rows(rows))
 
 
-def draw(model: DiffusionModel, questions: Questions, progress: Progress) -> Tensor:
-    """Levels of a model's pictures; nothing is stored, as nobody will ask for them again."""
-    texts = list(dict.fromkeys(["", *questions.texts]))
-    encoded: list[Conditions] = []
-    for start in range(0, len(texts), _TEXT_BATCH):
-        chunk = texts[start : start + _TEXT_BATCH]
-        # Filled up, as the base's are: matrix products round differently for other shapes.
-        filled = [*chunk, *[""] * (_TEXT_BATCH - len(chunk))]
-        encoded.append(model.encode_prompts(filled)[: len(chunk)].to("cpu"))
-    conditions = concatenate(encoded)
-    rows = {text: row for row, text in enumerate(texts)}
-    latents = sample_latents(
+def draw(
+    model: DiffusionModel, questions: Questions, pictures: Store, progress: Progress
+) -> Tensor:
+    """Levels of a model's pictures: (N, 3, H, W).
+
+    Args:
+        model: what draws.
+        questions: what it is asked.
+        pictures: which may have some already, and gets the others one by one.
+        progress: told how many are done.
+    """
+    count = len(questions)
+    latents = synthesize(
         model,
-        conditions[[rows[text] for text in questions.texts]],
+        questions.texts,
         questions.seeds,
         questions.sampler,
-        empty=conditions[rows[""] : rows[""] + 1],
-        progress=progress,
+        pictures,
+        lambda done, missing: progress(count - missing + done, count),
     )
-    return _levels(decode(model, latents))
+    progress(count, count)
+    # Who samples few pictures at a time, as memory is short, cannot decode many either.
+    return _levels(decode(model, latents, min(_DECODED, questions.sampler.batch)))
+
+
+def draw_share(
+    model: DiffusionModel,
+    base: DiffusionModel,
+    questions: Questions,
+    store: Store,
+    pictures: Store,
+    share: Share,
+) -> None:
+    """Make one process's share of the pictures that an evaluation will look for.
+
+    Args:
+        model: the one to judge.
+        base: the one that it is compared with.
+        questions: what both are asked.
+        store: of the base's pictures.
+        pictures: of the judged model's.
+        share: this process's.
+    """
+    for drawn, place in ((base, store), (model, pictures)):
+        if drawn is base or drawn.fingerprint != base.fingerprint:
+            synthesize_share(
+                drawn, questions.texts, questions.seeds, questions.sampler, place, share
+            )
 
 
 def answers(levels: Tensor, questions: Questions, jury: Jury) -> Answers:
@@ -94,15 +122,8 @@ def base_answers(
     count = len(questions)
     found = store.get(key)
     if found is None:
-        latents = synthesize(
-            base,
-            questions.texts,
-            questions.seeds,
-            questions.sampler,
-            store,
-            lambda done, missing: progress(count - missing + done, count),
-        )
-        found = store.put(key, _tensors(answers(_levels(decode(base, latents)), questions, jury)))
+        levels = draw(base, questions, store, progress)
+        found = store.put(key, _tensors(answers(levels, questions, jury)))
     progress(count, count)
     return _from_tensors(found)
 

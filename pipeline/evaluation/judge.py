@@ -5,6 +5,7 @@ Legend: N pictures, (N, 3, H, W) in [-1, 1].
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +18,14 @@ from torch import Tensor
 from pipeline.config.experiment import Experiment
 from pipeline.diffusion.load import load_model
 from pipeline.diffusion.model import DiffusionModel
-from pipeline.diffusion.sampling import Progress, Sampler
+from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
 from pipeline.evaluation.answers import answers, base_answers, draw
 from pipeline.evaluation.gallery import gallery
 from pipeline.evaluation.judges.captions import captions_of
 from pipeline.evaluation.jury import Jury
 from pipeline.evaluation.locate import Seat
-from pipeline.evaluation.questions import ask
+from pipeline.evaluation.questions import Questions, questions_of
 from pipeline.evaluation.regression import regressions
 from pipeline.evaluation.report import Report, Sampling
 from pipeline.evaluation.reporting import report_on
@@ -90,12 +91,14 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
     base: DiffusionModel | None = None,
     seed: int | None = None,
     repeats: int = 1,
+    pictures: Store | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Sample the test prompts with a model and its base, and judge both.
 
     The base's pictures and verdicts are kept in the store, under the hash of all they depend on:
-    of many trials only the first one waits for them.
+    of many trials only the first one waits for them. The model's own pictures are asked for this
+    once; who keeps them until the report is written makes each only once all the same.
 
     Args:
         model: the model to judge.
@@ -106,6 +109,8 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         base: the model to compare with; loaded as `experiment.model` says if None.
         seed: added to each prompt's own seed; `experiment.evaluation.seed` if None.
         repeats: pictures of each prompt, each from its own noise; 1 or more.
+        pictures: where the model's are kept while they are made, see `drawn_in`; if None, where
+            nobody finds them again.
         progress: told how many of all pictures, the base's included, are done.
 
     Raises:
@@ -113,9 +118,7 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
             nothing that agrees with its prompts, or there are no test prompts of a kind.
     """
     settings = experiment.evaluation
-    seed = settings.seed if seed is None else seed
-    sampler = Sampler(settings.steps, settings.guidance, settings.batch)
-    questions = ask(prompt_set, sampler, seed, repeats)
+    questions = questions_of(prompt_set, settings, seed, repeats)
     captions = captions_of(vocabulary(experiment.prompts.vocabulary))
     jury = Jury.seated(settings, captions, seat, model.device)
     check_axes(jury.axes, prompt_set.concept, questions.prompts)
@@ -131,7 +134,7 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         told(count, count)
     else:
         with _timed(seconds, "sampling"):
-            levels = draw(model, questions, told)
+            levels = _drawn(model, questions, store, pictures, told)
         with _timed(seconds, "judging"):
             after = answers(levels, questions, jury)
     # Pictures of earlier erasures come last, and are judged by themselves.
@@ -157,12 +160,33 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         model=model.fingerprint,
         base=base.fingerprint,
         sampling=Sampling(
-            steps=settings.steps, guidance=settings.guidance, seed=seed, repeats=repeats
+            steps=settings.steps,
+            guidance=settings.guidance,
+            seed=settings.seed if seed is None else seed,
+            repeats=repeats,
         ),
         seconds=seconds,
     )
     blurred = is_blurred(experiment, [prompt.text for prompt in questions.prompts])
     return Evaluation(report, after.images, before.images, questions.prompts, blurred)
+
+
+def drawn_in(folder: Path, store: Store) -> Store:
+    """A store of a judged model's pictures; its prompts' states are read from the shared one."""
+    return Store(folder, behind=store)
+
+
+def _drawn(
+    model: DiffusionModel,
+    questions: Questions,
+    store: Store,
+    pictures: Store | None,
+    progress: Progress,
+) -> Tensor:
+    if pictures is not None:
+        return draw(model, questions, pictures, progress)
+    with tempfile.TemporaryDirectory() as folder:
+        return draw(model, questions, drawn_in(Path(folder), store), progress)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.config import EvaluationConfig
 from pipeline.diffusion.sampling import Sampler
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.prompt_set import PromptSet
@@ -32,6 +33,18 @@ class Questions:
     def texts(self) -> list[str]:
         """The prompts' texts."""
         return [prompt.text for prompt in self.prompts]
+
+
+def questions_of(
+    prompt_set: PromptSet, settings: EvaluationConfig, seed: int | None, repeats: int
+) -> Questions:
+    """What an evaluation with these settings asks; `settings.seed` if `seed` is None.
+
+    Raises:
+        ValueError: `repeats` is below 1.
+    """
+    sampler = Sampler(settings.steps, settings.guidance, settings.batch)
+    return ask(prompt_set, sampler, settings.seed if seed is None else seed, repeats)
 
 
 def ask(prompt_set: PromptSet, sampler: Sampler, seed: int, repeats: int) -> Questions:

@@ -9,19 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import ray
 from ray import tune
-from ray.exceptions import RayTaskError
 
 from pipeline import __version__
 from pipeline.config import SearchSpace, dump_space, load_space
-from pipeline.search.cluster import concurrency, largest_node_cores, ray_session
+from pipeline.search.cluster import concurrency, ray_session
+from pipeline.search.crew import prepare_on_cluster
 from pipeline.search.driver import drive_trial, driver_resources
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.lineage import with_lineage
 from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
-from pipeline.search.places import BASE, PREPARATION, RAY, SPACE, STUDY, SWEEP, store_root
+from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
 from pipeline.search.searcher import StudySearcher
@@ -31,7 +30,6 @@ _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
 
 _LEAST_FREE_BYTES: Final = 500 * 10**6
-_POLL_SECONDS: Final = 0.5
 
 
 def run_sweep(
@@ -94,7 +92,7 @@ def _run(space: SearchSpace, folder: Path, view: View, on_change: Callable[[], N
     view.prepare("starting Ray", 0, 0)
     with ray_session():
         concurrent = concurrency(space.scaling, space.budget.max_concurrent)
-        _prepare(space, folder, view, concurrent)
+        prepare_on_cluster(space, folder, view, concurrent)
 
         def changed() -> None:
             view.show(read_sweep(folder), concurrent)
@@ -123,45 +121,6 @@ def _tune(space: SearchSpace, folder: Path, searcher: StudySearcher, concurrent:
             verbose=0,
         ),
     ).fit()
-
-
-def _prepare(space: SearchSpace, folder: Path, view: View, concurrent: int) -> None:
-    """Do what trials share, on as many cores as they will have together."""
-    scaling = space.scaling
-    wanted = concurrent * scaling.workers * scaling.cpus_per_worker
-    cores = max(1, min(wanted, largest_node_cores()))
-    task = ray.remote(num_cpus=cores, num_gpus=scaling.gpus_per_worker, max_retries=1)(
-        _prepare_remotely
-    )
-    pending = [task.remote(space, folder, store_root(), cores)]
-    (folder / PREPARATION).unlink(missing_ok=True)
-    done: list[ray.ObjectRef] = []
-    while not done:
-        done, _ = ray.wait(pending, timeout=_POLL_SECONDS)
-        progress = read_json(folder / PREPARATION) or {"part": "loading", "done": 0, "total": 0}
-        view.prepare(**progress)
-    try:
-        ray.get(done)
-    except RayTaskError as error:
-        if isinstance(error.cause, ValueError):
-            raise error.cause from None
-        raise
-    (folder / PREPARATION).unlink(missing_ok=True)
-    if not (folder / BASE).exists():
-        raise ValueError(
-            f"{folder}: expected a folder that every machine of the cluster shares, but what one "
-            "of them wrote isn't here; set UNLEARN_HOME to a shared disk"
-        )
-
-
-def _prepare_remotely(space: SearchSpace, folder: Path, store: Path, threads: int) -> None:
-    import torch
-
-    from pipeline.diffusion import Store
-    from pipeline.search.preparation import prepare
-
-    torch.set_num_threads(threads)
-    prepare(space, folder, Store(store))
 
 
 def _create(space: SearchSpace, folder: Path) -> None:

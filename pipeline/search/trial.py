@@ -6,11 +6,9 @@ base once.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,17 +17,38 @@ from typing import Final
 from pipeline.config import Experiment, load_space
 from pipeline.diffusion import DiffusionModel, Store
 from pipeline.diffusion.load import fastest_device, load_model
+from pipeline.diffusion.share import Share
+from pipeline.diffusion.synthesis import synthesize_share
 from pipeline.diffusion.weights import apply_weights
-from pipeline.evaluation.judge import evaluate
+from pipeline.evaluation.answers import draw_share
+from pipeline.evaluation.judge import drawn_in, evaluate
 from pipeline.evaluation.locate import Seat
+from pipeline.evaluation.questions import questions_of
 from pipeline.evaluation.samples import save_samples
 from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import write_json, write_text
+from pipeline.search.laps import Laps
 from pipeline.search.lineage import check_base
 from pipeline.search.locking import folder_lock
 from pipeline.search.outcome import Outcome
-from pipeline.search.places import ERROR, EXPERIMENT, FAILURE, GALLERY, REPORT, SAMPLES, TIMING
-from pipeline.unlearning import DivergedError, edit, prepare_training_set, train
+from pipeline.search.places import (
+    ERROR,
+    EXPERIMENT,
+    FAILURE,
+    GALLERY,
+    PICTURES,
+    REPORT,
+    SAMPLES,
+    TIMING,
+    WEIGHTS,
+)
+from pipeline.unlearning import (
+    DivergedError,
+    edit,
+    prepare_training_set,
+    train,
+    training_pictures,
+)
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.workers import ALONE, Workers
 
@@ -58,35 +77,6 @@ SEARCHED: Final = Judgement()
 """How the trials of a search are judged."""
 
 
-class Laps:
-    """Seconds by part of a trial.
-
-    Args:
-        issued: Unix time at which the trial was handed out; what no part accounts for since then
-            is overhead: starting a worker, importing, reporting.
-    """
-
-    def __init__(self, issued: float) -> None:
-        self._issued = issued
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def lap(self, part: str) -> Iterator[None]:
-        """Count what happens inside for a part."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - start
-            self.seconds[part] = self.seconds.get(part, 0.0) + spent
-
-    def total(self) -> dict[str, float]:
-        """All parts, with `overhead`; they sum to the time since the trial was handed out."""
-        whole = max(time.time() - self._issued, 0.0)
-        overhead = max(whole - sum(self.seconds.values()), 0.0)
-        return {**self.seconds, "overhead": overhead}
-
-
 def run_trial(
     folder: Path,
     store: Store,
@@ -96,7 +86,8 @@ def run_trial(
 ) -> Outcome:
     """Run the trial whose experiment lies in a folder, unless it has ended already.
 
-    With several workers all of them call this; the leading one alone writes and judges.
+    With several workers all of them call this: they train together and share the pictures that are
+    to be made. The leading one alone judges and writes.
 
     Args:
         folder: of the trial; gets weights, report, gallery and timing.
@@ -112,13 +103,14 @@ def run_trial(
         Exception: whatever stopped it, apart from a divergence, which is an outcome. It may go
             better in another process, from the last checkpoint.
     """
+    laps = Laps(issued)
     if not workers.leads:
-        return _follow(folder, store, workers)
+        return _follow(folder, store, workers, laps, judgement)
     with folder_lock(folder, wait=_STRAY_SECONDS):
         ended = Outcome.read(folder)
         if ended is not None:
+            shutil.rmtree(folder / PICTURES, ignore_errors=True)
             return ended
-        laps = Laps(issued)
         try:
             _lead(folder, store, workers, laps, judgement)
         except DivergedError as error:
@@ -134,30 +126,21 @@ def run_trial(
 
 
 def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: Judgement) -> None:
-    experiment = load_space(folder / EXPERIMENT).fixed()
-    with laps.lap("load"):
-        model = base_model(experiment)
-        prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
-    if not experiment.is_trained:
-        assert experiment.closed_form is not None  # noqa: S101 - what is not trained is edited
-        with laps.lap("training"):
-            weights = edit(model, experiment.closed_form, prompt_set, store, folder)
-    else:
-        with laps.lap("synthesis"):
-            data = _training_set(model, prompt_set, experiment, store, workers)
-        with laps.lap("training"):
-            start = _start(model, prompt_set, experiment, store)
-            weights = train(model, experiment, data, folder, workers=workers, start=start)
+    trial = _unlearn(folder, store, workers, laps)
+    experiment = trial.experiment
     with laps.lap("judging"):
+        pictures = drawn_in(folder / PICTURES, store)
+        _draw_together(trial, store, pictures, workers, judgement)
         evaluation = evaluate(
-            apply_weights(model, weights),
-            prompt_set,
+            trial.model,
+            trial.prompt_set,
             experiment,
             store,
             seat=judgement.seat,
-            base=model,
+            base=trial.base,
             seed=judgement.seed,
             repeats=judgement.repeats,
+            pictures=pictures,
         )
         evaluation.draw_gallery(folder / GALLERY, experiment.evaluation.gallery)
         if judgement.keeps_samples:
@@ -165,21 +148,77 @@ def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: J
     write_json(folder / TIMING, laps.total())
     # Last: with its report a trial has ended.
     evaluation.report.save(folder / REPORT)
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
 
 
-def _follow(folder: Path, store: Store, workers: Workers) -> Outcome:
-    experiment = load_space(folder / EXPERIMENT).fixed()
-    if not experiment.is_trained:
-        return Outcome({}, None, None)
-    model = base_model(experiment)
-    prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
-    data = _training_set(model, prompt_set, experiment, store, workers)
+def _follow(
+    folder: Path, store: Store, workers: Workers, laps: Laps, judgement: Judgement
+) -> Outcome:
     try:
-        start = _start(model, prompt_set, experiment, store)
-        train(model, experiment, data, folder, workers=workers, start=start)
+        trial = _unlearn(folder, store, workers, laps)
     except DivergedError as error:
         return Outcome({}, str(error), None)
+    pictures = drawn_in(folder / PICTURES, store)
+    _draw_together(trial, store, pictures, workers, judgement)
     return Outcome({}, None, None)
+
+
+@dataclass(frozen=True)
+class _Unlearned:
+    """A trial whose weights are there, and which is not judged yet."""
+
+    experiment: Experiment
+    prompt_set: PromptSet
+    base: DiffusionModel
+    model: DiffusionModel
+
+
+def _unlearn(folder: Path, store: Store, workers: Workers, laps: Laps) -> _Unlearned:
+    """What all workers do together, up to the model that is judged."""
+    experiment = load_space(folder / EXPERIMENT).fixed()
+    with laps.lap("load"):
+        base = base_model(experiment)
+        prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
+    if experiment.is_trained:
+        with laps.lap("synthesis"):
+            data = _training_set(base, prompt_set, experiment, store, workers)
+        with laps.lap("training"):
+            start = _start(base, prompt_set, experiment, store)
+            weights = train(base, experiment, data, folder, workers=workers, start=start)
+    else:
+        with laps.lap("training"):
+            weights = _edited(base, prompt_set, experiment, store, folder, workers)
+    with laps.lap("judging"):
+        return _Unlearned(experiment, prompt_set, base, apply_weights(base, weights))
+
+
+def _edited(
+    base: DiffusionModel,
+    prompt_set: PromptSet,
+    experiment: Experiment,
+    store: Store,
+    folder: Path,
+    workers: Workers,
+) -> Path:
+    assert experiment.closed_form is not None  # noqa: S101 - what is not trained is edited
+    if workers.leads:
+        edit(base, experiment.closed_form, prompt_set, store, folder)
+    workers.wait()
+    return folder / WEIGHTS
+
+
+def _draw_together(
+    trial: _Unlearned, store: Store, pictures: Store, workers: Workers, judgement: Judgement
+) -> None:
+    """Each worker makes its share of the test prompts' pictures; the leading one reads them all."""
+    if workers.count == 1:
+        return
+    questions = questions_of(
+        trial.prompt_set, trial.experiment.evaluation, judgement.seed, judgement.repeats
+    )
+    share = Share(workers.rank, workers.count)
+    draw_share(trial.model, trial.base, questions, store, pictures, share)
+    workers.wait()
 
 
 def _start(
@@ -207,13 +246,13 @@ def _training_set(
     store: Store,
     workers: Workers,
 ) -> TrainingSet:
-    """Pictures that are missing are made by the leading worker; the others read them."""
-    if not workers.leads:
+    """Each worker makes its share of the pictures that are missing; then all read all of them."""
+    if workers.count > 1:
+        wanted = training_pictures(prompt_set, experiment)
+        share = Share(workers.rank, workers.count)
+        synthesize_share(model, wanted.texts, wanted.seeds, wanted.sampler, store, share)
         workers.wait()
-    data = prepare_training_set(model, prompt_set, experiment, store)
-    if workers.leads:
-        workers.wait()
-    return data
+    return prepare_training_set(model, prompt_set, experiment, store)
 
 
 def base_model(experiment: Experiment) -> DiffusionModel:

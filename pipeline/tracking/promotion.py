@@ -12,7 +12,7 @@ from typing import Final
 from pipeline.config import Experiment, load_space
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
-from pipeline.evaluation.judge import Evaluation, evaluate
+from pipeline.evaluation.judge import Evaluation, drawn_in, evaluate
 from pipeline.evaluation.locate import classifier_in
 from pipeline.evaluation.report import Report
 from pipeline.prompts import build_prompt_set
@@ -22,6 +22,7 @@ from pipeline.search.places import (
     EXPERIMENT,
     GALLERY,
     MANIFEST,
+    PICTURES,
     REPORT,
     WEIGHTS,
     store_root,
@@ -130,9 +131,13 @@ def promote(
     judgement = judgement or SecondJudgement()
     folder = record.folder / "promoted" / Path(trial_name(chosen.number)).name
     partial = folder.with_name(f".{folder.name}.partial")
+    # Beside the folder that is thrown away: a judgement that was killed goes on with them.
+    pictures = folder.with_name(f".{folder.name}.{PICTURES}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        judged = _judged_folder(experiment, chosen, (form, partial), judgement, progress)
+        places = (partial, pictures)
+        judged = _judged_folder(experiment, chosen, form, places, judgement, progress)
+        shutil.rmtree(pictures, ignore_errors=True)
         failed = lacking(judged.report.metrics, constraints)
         if failed:
             raise NotConfirmedError(chosen.number, failed, judged.report)
@@ -172,12 +177,23 @@ def _named(record: SweepRecord, number: int, constraints: Mapping[str, float]) -
 def _judged_folder(
     experiment: Experiment,
     trial: TrialRecord,
-    place: tuple[Form, Path],
+    form: Form,
+    folders: tuple[Path, Path],
     judgement: SecondJudgement,
     progress: Progress | None,
 ) -> Evaluation:
-    """Write the trial's model in its form into a folder, and judge what was written."""
-    form, folder = place
+    """Write the trial's model in its form into a folder, and judge what was written.
+
+    Args:
+        experiment: that made it.
+        trial: whose weights it has.
+        form: in which it is kept.
+        folders: of the model, and of its pictures while they are made.
+        judgement: how it is judged.
+        progress: told how many pictures are done.
+    """
+    folder, pictures = folders
+    store = Store(store_root())
     weights = trial.folder / WEIGHTS
     if not weights.is_file():
         raise ValueError(f"{weights}: expected the trial's weights, found none; resume the sweep")
@@ -189,11 +205,12 @@ def _judged_folder(
         model,
         build_prompt_set(experiment.concept, experiment.prompts),
         experiment,
-        Store(store_root()),
+        store,
         seat="second",
         base=base,
         seed=seed,
         repeats=judgement.repeats,
+        pictures=drawn_in(pictures, store),
         progress=progress,
     )
 

@@ -11,9 +11,10 @@ import pytest
 from pipeline.config import SearchSpace, dump_experiment
 from pipeline.diffusion import Store
 from pipeline.search.files import write_json
+from pipeline.search.laps import Laps
 from pipeline.search.outcome import Outcome
 from pipeline.search.preparation import corner_experiments, prepare
-from pipeline.search.trial import Laps, run_trial
+from pipeline.search.trial import run_trial
 from tests.search.spaces import smoke_space
 
 

@@ -22,7 +22,6 @@ from pipeline.search.files import write_json
 from pipeline.search.preparation import prepare
 from pipeline.search.trial import run_trial
 from pipeline.unlearning.uce import edit, edited_projection
-from pipeline.unlearning.workers import Workers
 from tests.unlearning.rivals import states
 
 
@@ -73,9 +72,6 @@ def test_a_trial_without_training_ends_like_any_other(trial: Path) -> None:
     assert {"load", "training", "judging"} <= json.loads((trial / "timing.json").read_text()).keys()
     metrics = json.loads((trial / "report.json").read_text())["metrics"]
     assert {"erasure", "alignment", "ua"} <= metrics.keys()
-    # Other workers of the trial have nothing to do, and don't wait for anyone.
-    follower = run_trial(trial, Store(trial.parent / "store"), time.time(), Workers(1, 2))
-    assert follower.reason is None
 
 
 def test_pictures_of_the_concept_change_more_than_retained_ones(

@@ -52,13 +52,13 @@ class ClassConditional(Family):
     def null_class(self, pipeline: Pipeline) -> int | None:
         """The label of the empty prompt, if the model has one."""
 
-    def load(self, folder: Path) -> Pipeline:
+    def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
         """See `Family`."""
         # Diffusers would warn that it ignores the names, or wants numbers where JSON has text.
         verbosity = diffusers.utils.logging.get_verbosity()
         diffusers.utils.logging.set_verbosity_error()
         try:
-            return super().load(folder)
+            return super().load(folder, **ready)
         finally:
             diffusers.utils.logging.set_verbosity(verbosity)
 

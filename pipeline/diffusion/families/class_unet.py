@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from diffusers import DDIMPipeline, DDPMPipeline, DiffusionPipeline
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.diffusion.families.class_conditional import ClassConditional
 from pipeline.diffusion.families.family import Pipeline
@@ -28,13 +28,13 @@ class ClassUNet(ClassConditional):
     convolutional: ClassVar[tuple[str, ...]] = ("unet",)
     cross_attention: ClassVar[str] = r"^class_embedding\.|\.time_emb_proj\."
 
-    def load(self, folder: Path) -> Pipeline:
+    def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
         """See `Family`.
 
         Raises:
             ValueError: the U-Net is told no class, or its classes do not all have names.
         """
-        pipeline = super().load(folder)
+        pipeline = super().load(folder, **ready)
         config, path = pipeline.unet.config, folder / "unet" / "config.json"
         embeddings = config.num_class_embeds
         if embeddings is None:

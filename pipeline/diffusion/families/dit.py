@@ -25,13 +25,13 @@ class DiT(ClassConditional):
     parts: ClassVar[tuple[str, ...]] = ("transformer", "vae")
     cross_attention: ClassVar[str] = r"\.class_embedder\.|\.norm1\.linear\.|^proj_out_1\."
 
-    def load(self, folder: Path) -> Pipeline:
+    def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
         """See `Family`.
 
         Raises:
             ValueError: the classes have no names, or names have no class.
         """
-        pipeline = super().load(folder)
+        pipeline = super().load(folder, **ready)
         index = folder / "model_index.json"
         id2label = json.loads(index.read_text(encoding="utf-8")).get("id2label")
         if not id2label:

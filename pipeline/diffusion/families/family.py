@@ -64,8 +64,8 @@ class Family(ABC):
     text_encoders: ClassVar[tuple[str, ...]] = ()
     prompt_projections: ClassVar[tuple[str, ...]] = ()
 
-    def load(self, folder: Path) -> Pipeline:
-        """Read a pipeline in float32, from safetensors alone."""
+    def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
+        """Read a pipeline in float32, from safetensors alone; parts that are ready are not read."""
         return self.pipeline.from_pretrained(
             folder,
             dtype=torch.float32,
@@ -74,6 +74,7 @@ class Family(ABC):
             **{part: load_part(folder, part) for part in self.parts_in(folder)},
             **dict.fromkeys(self._left_out(folder)),
             **self._absent_parts(),
+            **ready,
         )
 
     def parts_in(self, folder: Path) -> list[str]:

@@ -1,0 +1,137 @@
+"""A model without its weights: what can be known of it from its configuration alone.
+
+Its parts are torch's fake tensors, which have shapes and no memory: a model of twelve billion
+parameters takes no more than a tiny one, and runs, to no result, in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+from pipeline.config import ModelConfig
+from pipeline.diffusion.conditions import Conditions
+from pipeline.diffusion.families import Family
+from pipeline.diffusion.families.family import Pipeline
+from pipeline.diffusion.load import fingerprint, locate, stored_dtype
+from pipeline.diffusion.parameters import trainable
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A model's shapes.
+
+    Attributes:
+        family: its adapter.
+        pipeline: the diffusers pipeline around fake parts.
+        folder: where its files lie.
+        mode: inside which its parts run.
+    """
+
+    family: Family
+    pipeline: Pipeline
+    folder: Path
+    mode: FakeTensorMode
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the whole model; it is what the store's keys hold."""
+        return fingerprint(self.folder)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of one of the denoiser's parameters on disk."""
+        return stored_dtype(self.folder / self.family.denoiser).itemsize
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one picture's latent."""
+        return self.family.latent_shape(self.pipeline)
+
+    def parameters(self) -> dict[str, int]:
+        """Number of parameters by part."""
+        parts = {part: getattr(self.pipeline, part) for part in self.family.parts_in(self.folder)}
+        return {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+
+    def conditions(self, text: str) -> Conditions:
+        """What the text encoders would make of a prompt, one row of fake tensors."""
+        with self.mode, torch.no_grad():
+            try:
+                return self.family.encode_prompts(self.pipeline, [text])
+            except DataDependentOutputException:
+                # A pipeline that cuts a sentence off looks at what it loses. Shapes are the same.
+                return self.family.encode_prompts(self.pipeline, [text.split(maxsplit=1)[0]])
+
+    def student(self, settings: ModelConfig) -> nn.Module:
+        """A fake denoiser as a training has it: those of its parameters want gradients that move.
+
+        Raises:
+            ValueError: the denoiser has none of them.
+        """
+        # peft moves adapters between devices, which fake tensors do not survive: shapes first.
+        with torch.device("meta"):
+            denoiser = _part(self.folder, self.family.denoiser)
+            trainable(denoiser, self.family, settings)
+        with self.mode:
+            for module in denoiser.modules():
+                for name, own in module.named_parameters(recurse=False):
+                    empty = torch.empty(own.shape, dtype=own.dtype)
+                    setattr(module, name, nn.Parameter(empty, own.requires_grad))
+                for name, buffer in module.named_buffers(recurse=False):
+                    setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
+        return denoiser
+
+
+def moving(denoiser: nn.Module) -> int:
+    """Number of the parameters that want gradients."""
+    return sum(p.numel() for p in denoiser.parameters() if p.requires_grad)
+
+
+def skeleton(base: str, revision: str | None = None) -> Skeleton:
+    """A model of any family without its weights; of a hub id the files are fetched if need be.
+
+    Raises:
+        ValueError: there is no such model, or its family is unknown.
+    """
+    located = locate(base, revision)
+    folder, family = located.folder, located.family
+    diffusers.utils.logging.disable_progress_bar()
+    # Schedulers and tokenizers are real, and small.
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    with mode:
+        parts = {name: _part(folder, name) for name in family.parts_in(folder)}
+    pipeline = family.load(folder, **parts)
+    pipeline.set_progress_bar_config(disable=True)
+    return Skeleton(family, pipeline, folder, mode)
+
+
+def _part(folder: Path, name: str) -> nn.Module:
+    index: Mapping[str, Any] = json.loads((folder / "model_index.json").read_text("utf-8"))
+    library, kind = index[name]
+    verbosity = diffusers.utils.logging.get_verbosity()
+    diffusers.utils.logging.set_verbosity_error()  # names of classes are no setting it knows
+    try:
+        match library:
+            case "diffusers":
+                made = getattr(diffusers, kind)
+                part: nn.Module = made.from_config(made.load_config(folder / name))
+            case "transformers":
+                made = getattr(transformers, kind)
+                part = made(made.config_class.from_pretrained(folder / name))
+            case _:
+                raise ValueError(
+                    f"{folder / 'model_index.json'}: expected a {name} of diffusers or "
+                    f"transformers, got one of {library}; convert the model"
+                )
+    finally:
+        diffusers.utils.logging.set_verbosity(verbosity)
+    return part.eval()

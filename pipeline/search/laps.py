@@ -1,0 +1,36 @@
+"""Where the time of a trial goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Laps:
+    """Seconds by part of a trial.
+
+    Args:
+        issued: Unix time at which the trial was handed out; what no part accounts for since then
+            is overhead: starting a worker, importing, reporting.
+    """
+
+    def __init__(self, issued: float) -> None:
+        self._issued = issued
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def lap(self, part: str) -> Iterator[None]:
+        """Count what happens inside for a part."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[part] = self.seconds.get(part, 0.0) + spent
+
+    def total(self) -> dict[str, float]:
+        """All parts, with `overhead`; they sum to the time since the trial was handed out."""
+        whole = max(time.time() - self._issued, 0.0)
+        overhead = max(whole - sum(self.seconds.values()), 0.0)
+        return {**self.seconds, "overhead": overhead}

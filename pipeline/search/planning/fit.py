@@ -1,0 +1,64 @@
+"""Whether a plan fits the machine, and what to change where it does not."""
+
+from __future__ import annotations
+
+from pipeline.search.planning.plan import Plan
+from pipeline.unlearning.memory import rows
+
+
+def in_words(size: float) -> str:
+    """Bytes as `1.5 GB`, `12 MB`."""
+    for unit, least in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= least:
+            return (
+                f"{size / least:.3g} {unit}"
+                if size < 999.5 * least
+                else f"{size / least:.0f} {unit}"
+            )
+    return f"{size:.0f} B"
+
+
+def why_not(plan: Plan) -> str | None:
+    """Why a plan cannot fit, with advice; None if it does, or if nobody can tell."""
+    needed, phase = plan.peak
+    if plan.memory.size is not None and needed > plan.memory.size:
+        return (
+            f"{plan.name}: expected a trial that fits the memory of {plan.memory.of}, "
+            f"{in_words(plan.memory.size)} a worker; one takes about {in_words(needed)} while "
+            f"{_WORDS[phase]}; " + ", or ".join(advice(plan))
+        )
+    if plan.disk > plan.free:
+        return (
+            f"{plan.name}: expected {in_words(plan.disk)} free on the disk of sweeps and pictures, "
+            f"found {in_words(plan.free)}; make room, set UNLEARN_HOME to a larger disk, lower "
+            "budget.trials, or train adapters (model.lora: {rank: 8}), which save less"
+        )
+    return None
+
+
+_WORDS = {"backward": "it takes gradients", "step": "it takes a step", "sampling": "it is judged"}
+
+
+def advice(plan: Plan) -> list[str]:
+    """What to change, the most promising first."""
+    _, phase = plan.peak
+    experiment, memory = plan.heaviest, plan.memory.size or 0
+    update, found = experiment.update, []
+    always = sum(each.size for each in plan.buffers if each.phase == "always")
+    if always > memory and experiment.model.lora is not None:
+        return ["take a GPU or machine with more memory: the weights alone do not fit"]
+    if phase == "sampling":
+        if experiment.evaluation.batch > 1:
+            found.append(f"lower evaluation.batch (now {experiment.evaluation.batch})")
+        return [*found, "take a GPU or machine with more memory"]
+    if experiment.model.lora is None and experiment.closed_form is None:
+        found.append("train adapters (model.lora: {rank: 8})")
+        if experiment.model.train == "all":
+            found.append("train fewer parameters (model.train: cross_attention)")
+    if phase == "backward" and rows(experiment) > 1:
+        found.append(f"accumulate gradients (update.accumulate: {2 * update.accumulate} or more)")
+        found.append("lower update.forget_batch and update.retain_batch")
+        workers = experiment.scaling.workers
+        found.append(f"share the batches among more workers (scaling.workers, now {workers})")
+    found.append("take a GPU or machine with more memory")
+    return found

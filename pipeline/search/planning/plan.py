@@ -1,0 +1,182 @@
+"""The plan of a sweep: counts, memory, disk and time, and whether it fits the machine."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from pipeline.config import Experiment, SearchSpace
+from pipeline.config.distributions import extremes
+from pipeline.diffusion import Store
+from pipeline.diffusion.activations import count_activations, widest_tensors
+from pipeline.diffusion.skeleton import Skeleton, moving, skeleton
+from pipeline.prompts import build_prompt_set
+from pipeline.search.machine import Memory, memory_of_a_worker
+from pipeline.search.planning.duration import UNKNOWN, Duration, from_trials
+from pipeline.search.planning.pictures import Wanted, count_pictures
+from pipeline.unlearning.memory import Buffer, Phase, Sizes, buffers, peak, saved_bytes
+
+_MOST_CORNERS: Final = 32
+_DECIDE_MEMORY: Final = ("model.", "update.", "losses.", "evaluation.", "scaling.")
+_FLOAT: Final = 4
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Numbers of parameters.
+
+    Attributes:
+        parts: by part of the model.
+        denoiser: which of the parts is trained.
+        moving: those that move, adapters included.
+    """
+
+    parts: Mapping[str, int]
+    denoiser: str
+    moving: int
+
+    @property
+    def share(self) -> float:
+        """Of those that move, as a share of the denoiser's."""
+        return self.moving / self.parts[self.denoiser]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep will take.
+
+    Attributes:
+        name: of the sweep.
+        base: of its model.
+        wanted: prompts and pictures.
+        trials: in all.
+        steps: the fewest and the most of a trial; 0 for an edit.
+        parameters: of the heaviest trial.
+        buffers: what a worker of it holds.
+        memory: what a worker finds.
+        saved: bytes by what a trial leaves on disk.
+        made: bytes of the pictures and prompts' states that the store lacks.
+        free: bytes on the disk of sweeps and store.
+        duration: of the longest trial.
+        heaviest: the trial that needs the most memory.
+        longest: the one with the most steps.
+    """
+
+    name: str
+    base: str
+    wanted: Wanted
+    trials: int
+    steps: tuple[int, int]
+    parameters: Parameters
+    buffers: tuple[Buffer, ...]
+    memory: Memory
+    saved: Mapping[str, int]
+    made: int
+    free: int
+    duration: Duration
+    heaviest: Experiment
+    longest: Experiment
+
+    @property
+    def peak(self) -> tuple[int, Phase]:
+        """The most bytes that a worker holds, and in which phase."""
+        return peak(self.buffers)
+
+    @property
+    def disk(self) -> int:
+        """Bytes that the sweep adds."""
+        return self.made + self.trials * sum(self.saved.values())
+
+
+def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None = None) -> Plan:
+    """Plan a sweep without loading a weight.
+
+    Args:
+        space: what is searched.
+        sweep: folder that it has or would have.
+        store: of pictures and prompts' states.
+        memory: bytes of a GPU or a machine; looked up if None.
+
+    Raises:
+        ValueError: there is no such model, or its denoiser has none of the chosen parameters.
+    """
+    example = next(corners(space))
+    model = skeleton(example.model.base, example.model.revision)
+    wanted = count_pictures(space, model.fingerprint, store)
+    text = known_text(example)
+    tables = _tables(space, model, text)
+    heaviest, sizes, table = max(tables, key=lambda each: peak(each[2])[0])
+    trained = [each for each, _, _ in tables if each.is_trained]
+    steps = [each.update.steps for each in trained] or [0]
+    longest = max(trained or [heaviest], key=lambda each: each.update.steps)
+    conditions = model.conditions(text)
+    states = sum(tensor.nbytes for tensor in conditions.tensors.values())
+    latent = _FLOAT * math.prod(model.latent_shape)
+    missing = wanted.teaching.missing + wanted.judging.missing
+    saved = [saved_bytes(each, own.moving, model.stored_bytes) for each, own, _ in tables]
+    existing = next(path for path in (sweep, *sweep.parents) if path.exists())
+    return Plan(
+        name=space.name,
+        base=space.base,
+        wanted=wanted,
+        trials=space.budget.trials,
+        steps=(min(steps), max(steps)),
+        parameters=Parameters(sizes.parts, sizes.denoiser, sizes.moving),
+        buffers=tuple(table),
+        memory=memory_of_a_worker(space.scaling, space.budget.max_concurrent or 1, memory),
+        saved=max(saved, key=lambda each: sum(each.values())),
+        # Every picture's prompt, at most; its states are kept beside it.
+        made=missing * (latent + states),
+        free=shutil.disk_usage(existing).free,
+        duration=from_trials(longest, sweep, wanted.judging.wanted) or UNKNOWN,
+        heaviest=heaviest,
+        longest=longest,
+    )
+
+
+def corners(space: SearchSpace) -> Iterator[Experiment]:
+    """Experiments at the edges of what decides memory and steps; all else at its first edge."""
+    edges = {
+        path: [value for _, value in extremes(drawn)]
+        if path.startswith(_DECIDE_MEMORY)
+        else [extremes(drawn)[0][1]]
+        for path, drawn in space.distributions.items()
+    }
+    combinations = itertools.product(*(_counted(values) for values in edges.values()))
+    for values in itertools.islice(combinations, _MOST_CORNERS):
+        yield space.fill(dict(zip(edges, values, strict=True)))
+
+
+def known_text(experiment: Experiment) -> str:
+    """A prompt of the experiment: any model that it is for knows it."""
+    prompts = build_prompt_set(experiment.concept, experiment.prompts)
+    return prompts.forget_train[0].text
+
+
+def _counted(values: list[object]) -> list[object]:
+    """The values that may decide memory or steps: of a real number's ends one is enough."""
+    return values[:1] if all(isinstance(value, float) for value in values) else values
+
+
+def _tables(
+    space: SearchSpace, model: Skeleton, text: str
+) -> list[tuple[Experiment, Sizes, list[Buffer]]]:
+    parts, drawn = model.parameters(), widest_tensors(model, text)
+    known: dict[str, Sizes] = {}
+    found = []
+    for experiment in corners(space):
+        precision = torch.bfloat16 if experiment.update.precision == "bf16" else torch.float32
+        name = f"{experiment.model.model_dump_json()} {precision}"
+        if name not in known:
+            count = moving(model.student(experiment.model))
+            activations = count_activations(model, experiment.model, text, precision)
+            known[name] = Sizes(parts, model.family.denoiser, count, activations, drawn)
+        found.append((experiment, known[name], buffers(known[name], experiment)))
+    return found
