@@ -16,7 +16,12 @@ from pipeline.config.space import SearchSpace, put
 
 __all__ = ["dump_experiment", "dump_space", "load_space", "parse_space"]
 
-_FILES: Final = ("prompts.forget_file", "prompts.retain_file")
+_FILES: Final = (
+    "prompts.forget_file",
+    "prompts.retain_file",
+    "prompts.test_forget_file",
+    "prompts.test_retain_file",
+)
 
 
 def load_space(path: Path, overrides: Sequence[str] = ()) -> SearchSpace:

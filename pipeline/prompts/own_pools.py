@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline.config import ConfigError, Problem
+from pipeline.config import ConfigError, Problem, RowsConfig
 from pipeline.config.suggestions import did_you_mean
 from pipeline.prompts.concept import Concept
 from pipeline.prompts.ground import partner_value
-from pipeline.prompts.own_prompts import OwnPrompt, line_problem, read_prompts
+from pipeline.prompts.own_prompt import OwnPrompt
+from pipeline.prompts.own_prompts import line_problem, read_prompts
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.randomness import noise_seed, stream
 from pipeline.prompts.vocabulary import UNNAMED_OBJECT, Scene
@@ -19,7 +20,12 @@ from pipeline.prompts.words import PLURALS, as_read, thing_phrase
 
 
 def own_forget_prompts(
-    concept: Concept, path: Path, count: int, seed: int, held_out: Collection[str]
+    concept: Concept,
+    path: Path,
+    count: int,
+    seed: int,
+    held_out: Collection[str],
+    rows: RowsConfig | None = None,
 ) -> tuple[Prompt, ...]:
     """The file's prompts, repeated with other noise up to `count`; all of them if it has more.
 
@@ -30,11 +36,11 @@ def own_forget_prompts(
         ConfigError: a line is bad, states what the vocabulary lacks, is held out for judging, or
             names what was forgotten before.
     """
-    own = read_prompts(path)
-    _refuse(
-        _vocabulary_problems(concept, path, own),
+    own = read_prompts(path, rows, concept.words.axes)
+    refuse(
+        vocabulary_problems(concept, path, own),
         _held_out_problems(path, own, held_out),
-        _naming_problems(
+        naming_problems(
             concept, path, own, concept.elsewhere, "a prompt without what the base has forgotten"
         ),
     )
@@ -43,7 +49,7 @@ def own_forget_prompts(
             prompt.text,
             dict(prompt.labels),
             "own",
-            prompt.anchor or swapped(concept, prompt.text, _own_anchor(concept, prompt.text)),
+            prompt.anchor or anchored(concept, prompt.text),
             noise,
         )
         for prompt, noise in _repeated(own, count, seed, "own_forget")
@@ -58,10 +64,9 @@ def own_partner_prompts(
     for place, prompt in enumerate(forget):
         first = concept.retained.index(partner_value(concept, place, seed))
         candidates = concept.retained[first:] + concept.retained[:first]
+        partner = [(value, swapped(concept, prompt.text, value)) for value in candidates]
         value, text = next(
-            (value, text)
-            for value in candidates
-            if as_read(text := swapped(concept, prompt.text, value)) not in held_out
+            (each for each in partner if as_read(each[1]) not in held_out), partner[0]
         )
         labels = {**prompt.labels, concept.kind: value} if prompt.labels else {}
         partners.append(Prompt(text, labels, "same_context", None, prompt.seed))
@@ -69,7 +74,12 @@ def own_partner_prompts(
 
 
 def own_retain_prompts(
-    concept: Concept, path: Path, count: int, seed: int, held_out: Collection[str]
+    concept: Concept,
+    path: Path,
+    count: int,
+    seed: int,
+    held_out: Collection[str],
+    rows: RowsConfig | None = None,
 ) -> tuple[Prompt, ...]:
     """The file's prompts, repeated with other noise up to `count`; all of them if it has more.
 
@@ -77,11 +87,11 @@ def own_retain_prompts(
         ConfigError: a line is bad, states what the vocabulary lacks, is held out for judging, or
             names what is to be forgotten.
     """
-    own = read_prompts(path)
-    _refuse(
-        _vocabulary_problems(concept, path, own),
+    own = read_prompts(path, rows, concept.words.axes)
+    refuse(
+        vocabulary_problems(concept, path, own),
         _held_out_problems(path, own, held_out),
-        _naming_problems(concept, path, own, concept.gone, "a prompt without the concept"),
+        naming_problems(concept, path, own, concept.gone, "a prompt without the concept"),
     )
     return tuple(
         Prompt(prompt.text, dict(prompt.labels), "own", None, noise)
@@ -96,9 +106,9 @@ def swapped(concept: Concept, text: str, value: str | None) -> str:
     concept out: an unnamed thing, and for a style, which a sentence can name in too many ways to
     cut it out, only the thing.
     """
-    if _named(concept, text) is None and value is not None:
+    if named(concept, text) is None and value is not None:
         return concept.words.describe(*concept.bare_scene(value))
-    if value is None and (concept.kind == "style" or _named(concept, text) is None):
+    if value is None and (concept.kind == "style" or named(concept, text) is None):
         return concept.words.describe(Scene())
     for forgotten in concept.forgotten:
         replacement = partial(_replacement, forgotten=forgotten, value=value or UNNAMED_OBJECT)
@@ -106,8 +116,9 @@ def swapped(concept: Concept, text: str, value: str | None) -> str:
     return text
 
 
-def _own_anchor(concept: Concept, text: str) -> str | None:
-    return concept.anchors[_named(concept, text) or concept.forgotten[0]]
+def anchored(concept: Concept, text: str) -> str:
+    """The sentence with the concept's anchor in its place."""
+    return swapped(concept, text, concept.anchors[named(concept, text) or concept.forgotten[0]])
 
 
 def _replacement(found: re.Match[str], *, forgotten: str, value: str) -> str:
@@ -126,7 +137,7 @@ def _plural(value: str) -> str:
     return f"{value}es" if value.endswith("s") else f"{value}s"
 
 
-def _named(concept: Concept, text: str) -> str | None:
+def named(concept: Concept, text: str) -> str | None:
     """The forgotten value that a sentence names, if it names one."""
     values = concept.forgotten
     return next((value for value in values if _pattern(concept, value).search(text)), None)
@@ -152,9 +163,10 @@ def _repeated(
         yield own[within], noise_seed(stream(seed, name, place)) if asked is None else asked
 
 
-def _vocabulary_problems(
+def vocabulary_problems(
     concept: Concept, path: Path, own: Sequence[OwnPrompt]
 ) -> Iterator[Problem]:
+    """Lines with labels of axes or of values that the vocabulary lacks."""
     axes = concept.words.axes
     for prompt in own:
         for axis, value in prompt.labels.items():
@@ -166,13 +178,14 @@ def _vocabulary_problems(
                 yield line_problem(path, prompt.line, f"a known {axis}", value, remedy)
 
 
-def _naming_problems(
+def naming_problems(
     concept: Concept,
     path: Path,
     own: Sequence[OwnPrompt],
     gone: Mapping[str, Sequence[str]],
     expected: str,
 ) -> Iterator[Problem]:
+    """Lines that name a value of those, axis by axis, that they must not."""
     for prompt in own:
         if any(
             prompt.labels.get(axis) == value or _pattern(concept, value).search(prompt.text)
@@ -192,7 +205,12 @@ def _held_out_problems(
             yield line_problem(path, prompt.line, expected, prompt.text, remedy)
 
 
-def _refuse(*problems: Iterator[Problem]) -> None:
+def refuse(*problems: Iterator[Problem]) -> None:
+    """Raise the problems, if there are any.
+
+    Raises:
+        ConfigError: with all of them.
+    """
     found = [problem for each in problems for problem in each]
     if found:
         raise ConfigError(found)
