@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -38,6 +39,7 @@ def synthesize(
     sampler: Sampler,
     store: Store,
     progress: Progress | None = None,
+    guidances: Sequence[float] | None = None,
 ) -> Tensor:
     """Latents of the model's pictures of prompts, from the store where it has them: (N, C, H, W).
 
@@ -48,16 +50,28 @@ def synthesize(
         sampler: how to sample.
         store: where finished pictures are kept, picture by picture.
         progress: told how many of the missing ones are done.
+        guidances: guidance scale of each picture, in place of the sampler's.
     """
-    keys = [_picture_key(model, t, s, sampler) for t, s in zip(texts, seeds, strict=True)]
+    scales = guidances or [sampler.guidance] * len(texts)
+    keys = [
+        _picture_key(model, text, seed, replace(sampler, guidance=scale))
+        for text, seed, scale in zip(texts, seeds, scales, strict=True)
+    ]
     found = [store.get(key) for key in keys]
     missing = [place for place, tensors in enumerate(found) if tensors is None]
+    # Those of one scale side by side, so that few batches need filling up.
+    missing.sort(key=scales.__getitem__)
     empty = embed(model, [""], store)
     for start in range(0, len(missing), sampler.batch):
         chunk = missing[start : start + sampler.batch]
         conditions = embed(model, [texts[place] for place in chunk], store)
         latents = sample_latents(
-            model, conditions, [seeds[place] for place in chunk], sampler, empty=empty
+            model,
+            conditions,
+            [seeds[place] for place in chunk],
+            sampler,
+            empty=empty,
+            guidances=[scales[place] for place in chunk],
         )
         for place, latent in zip(chunk, latents, strict=True):
             found[place] = store.put(keys[place], {"latent": latent})

@@ -65,6 +65,7 @@ def draw(model: DiffusionModel, questions: Questions, progress: Progress) -> Ten
         questions.sampler,
         empty=conditions[rows[""] : rows[""] + 1],
         progress=progress,
+        guidances=questions.guidances,
     )
     return _levels(decode(model, latents))
 
@@ -90,6 +91,8 @@ def base_answers(
         "classifier": jury.identity.classifier.fingerprint,
         "clip": jury.identity.clip.fingerprint,
     }
+    if questions.guidances is not None:
+        key["guidances"] = questions.guidances
     count = len(questions)
     found = store.get(key)
     if found is None:
@@ -100,6 +103,7 @@ def base_answers(
             questions.sampler,
             store,
             lambda done, missing: progress(count - missing + done, count),
+            questions.guidances,
         )
         found = store.put(key, _tensors(answers(_levels(decode(base, latents)), questions, jury)))
     progress(count, count)
