@@ -15,6 +15,7 @@ ROOMS = (
     "config",
     "prompts",
     "diffusion",
+    "expansion",
     "unlearning",
     "evaluation",
     "canvas",

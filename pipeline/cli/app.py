@@ -16,6 +16,7 @@ from pipeline.cli.canvas import canvas
 from pipeline.cli.compare import compare
 from pipeline.cli.environment import prepare_environment
 from pipeline.cli.evaluate import evaluate
+from pipeline.cli.expand import expand
 from pipeline.cli.generate import generate
 from pipeline.cli.mistakes import exit_code_for
 from pipeline.cli.pareto import pareto
@@ -54,7 +55,7 @@ def _options(
     """What stands before the verb."""
 
 
-for verb in (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare):
+for verb in (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare, expand):
     app.command()(verb)
 app.add_typer(canvas, name="canvas")
 

@@ -28,6 +28,7 @@ from pipeline.config.loading import dump_experiment, dump_space, load_space, par
 from pipeline.config.model import LoraSettings, ModelConfig
 from pipeline.config.pairs import Pair
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.config.rows import RowsConfig
 from pipeline.config.space import ONLY_WITH, SearchSpace
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Problem",
     "PromptsConfig",
     "RetainMix",
+    "RowsConfig",
     "ScalingConfig",
     "SearchSpace",
     "Simplex",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline.config.concept import ConceptConfig
 from pipeline.config.evaluation import EvaluationConfig
 from pipeline.config.model import ModelConfig
+from pipeline.config.rows import RowsConfig
 from pipeline.config.sections import (
     AtLeastZero,
     Count,
@@ -89,11 +90,37 @@ class PromptsConfig(Section):
     """Shares of the sources of retain prompts; none for equal ones over those that the vocabulary
     has prompts for, `anchor` apart."""
     forget_file: Path | None = None
-    """Own forget prompts, `.txt` or `.jsonl`, in place of the vocabulary's."""
+    """Own forget prompts, `.txt`, `.jsonl` or `.csv`, in place of the vocabulary's."""
     retain_file: Path | None = None
-    """Own retain prompts, `.txt` or `.jsonl`; all of the mix then goes to them."""
+    """Own retain prompts, `.txt`, `.jsonl` or `.csv`; all of the mix then goes to them."""
+    test_forget_file: Path | None = None
+    """Own prompts that judge the erasure, in place of the vocabulary's; each may have a seed and a
+    guidance scale of its own. With `evaluation.seed: 0`, a picture's noise is that of its seed."""
+    test_retain_file: Path | None = None
+    """The same for what is kept. They are judged on the axes that their labels state."""
+    forget_rows: RowsConfig | None = None
+    """Which rows of CSV files of forget prompts are used; all if absent."""
+    retain_rows: RowsConfig | None = None
+    """Which rows of CSV files of retain prompts are used; all if absent."""
     seed: Seed = 0
     """Seed of the split and of every prompt, 0 to 2^31 - 1."""
+
+    @model_validator(mode="after")
+    def _rows_are_of_a_csv_file(self) -> Self:
+        for kind, rows, files in (
+            ("forget", self.forget_rows, (self.forget_file, self.test_forget_file)),
+            ("retain", self.retain_rows, (self.retain_file, self.test_retain_file)),
+        ):
+            if rows is not None and not any(
+                file is not None and file.suffix.lower() == ".csv" for file in files
+            ):
+                raise rule_broken(
+                    f"{kind}_rows",
+                    "nothing, as no file of theirs is a .csv",
+                    rows.model_dump(exclude_defaults=True),
+                    f"remove it, or name a .csv as {kind}_file or test_{kind}_file",
+                )
+        return self
 
 
 class SynthesisConfig(Section):
@@ -311,13 +338,15 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _own_forget_prompts_are_of_one_concept(self) -> Self:
-        if self.prompts.forget_file is not None and self.concept.also:
-            raise rule_broken(
-                "prompts.forget_file",
-                "nothing, as concept.also names more concepts",
-                str(self.prompts.forget_file),
-                "erase one concept at a time, or leave the file out",
-            )
+        for name in ("forget_file", "test_forget_file"):
+            file = getattr(self.prompts, name)
+            if file is not None and self.concept.also:
+                raise rule_broken(
+                    f"prompts.{name}",
+                    "nothing, as concept.also names more concepts",
+                    str(file),
+                    "erase one concept at a time, or leave the file out",
+                )
         return self
 
     @model_validator(mode="after")

@@ -16,7 +16,13 @@ from pipeline.config.space import SearchSpace, put
 
 __all__ = ["dump_experiment", "dump_space", "load_space", "parse_space"]
 
-_FILES: Final = ("prompts.forget_file", "prompts.retain_file", "prompts.vocabulary")
+_FILES: Final = (
+    "prompts.forget_file",
+    "prompts.retain_file",
+    "prompts.test_forget_file",
+    "prompts.test_retain_file",
+    "prompts.vocabulary",
+)
 _VOCABULARY_ENDINGS: Final = (".yaml", ".yml")
 """A vocabulary without them is the name of one that ships."""
 

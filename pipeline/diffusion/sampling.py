@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -44,11 +44,13 @@ def sample_latents(
     *,
     empty: Conditions,
     progress: Progress | None = None,
+    guidances: Sequence[float] | None = None,
 ) -> Tensor:
     """Sample latents with the model's own pipeline and scheduler.
 
     Every batch is filled up to the same shape: matrix products round differently for other shapes,
-    and a picture must not depend on its neighbours in the batch.
+    and a picture must not depend on its neighbours in the batch. Pipelines take one guidance scale
+    a batch, so that pictures of different ones are never in the same.
 
     Args:
         model: what samples.
@@ -57,31 +59,43 @@ def sample_latents(
         sampler: steps, guidance, batch.
         empty: those of the empty prompt, one row.
         progress: told after each batch.
+        guidances: guidance scale of each picture, in place of the sampler's.
 
     Returns:
         Scaled latents, (N, C, H, W), float32.
     """
-    done: list[Tensor] = []
-    count = len(seeds)
-    for start in range(0, count, sampler.batch):
-        rows = [min(start + place, count - 1) for place in range(sampler.batch)]
+    count, done = len(seeds), 0
+    latents: list[Tensor] = [torch.empty(0)] * count
+    for mine, guidance in _batches(guidances or [sampler.guidance] * count, sampler.batch):
+        rows = mine + mine[-1:] * (sampler.batch - len(mine))
         generators = [torch.Generator().manual_seed(seeds[row]) for row in rows]
         noise = torch.stack(
             [torch.randn(model.latent_shape, generator=generator) for generator in generators]
         )
         with torch.autocast(model.device.type, dtype=torch.bfloat16):
-            latents = model.family.sample(
+            sampled = model.family.sample(
                 model.pipeline,
                 conditions[rows].to(model.device),
                 empty.repeat(len(rows)).to(model.device),
                 noise.to(model.device),
-                Drawing(sampler.steps, sampler.guidance, generators),
+                Drawing(sampler.steps, guidance, generators),
             )
-        kept = min(sampler.batch, count - start)
-        done.append(latents[:kept].float().cpu().contiguous())
+        for row, latent in zip(mine, sampled[: len(mine)].float().cpu(), strict=True):
+            latents[row] = latent
+        done += len(mine)
         if progress is not None:
-            progress(start + kept, count)
-    return torch.cat(done)
+            progress(done, count)
+    return torch.stack(latents)
+
+
+def _batches(guidances: Sequence[float], size: int) -> Iterator[tuple[list[int], float]]:
+    """Rows in their order, at most `size` at a time, all of one guidance scale."""
+    alike: dict[float, list[int]] = {}
+    for row, guidance in enumerate(guidances):
+        alike.setdefault(guidance, []).append(row)
+    for guidance, rows in alike.items():
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size], guidance
 
 
 @torch.no_grad()

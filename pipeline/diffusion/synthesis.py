@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ def synthesize(
     sampler: Sampler,
     store: Store,
     progress: Progress | None = None,
+    guidances: Sequence[float] | None = None,
 ) -> Tensor:
     """Latents of the model's pictures of prompts, from the store where it has them: (N, C, H, W).
 
@@ -50,8 +52,9 @@ def synthesize(
         sampler: how to sample.
         store: where finished pictures are kept, picture by picture.
         progress: told how many of the missing ones are done.
+        guidances: guidance scale of each picture, in place of the sampler's.
     """
-    keys = picture_keys(model.fingerprint, texts, seeds, sampler)
+    keys = picture_keys(model.fingerprint, texts, seeds, sampler, guidances)
     found = [store.get(key) for key in keys]
     missing = [place for place, tensors in enumerate(found) if tensors is None]
     for place, tensors in _made(model, keys, missing, sampler, store, progress):
@@ -59,7 +62,7 @@ def synthesize(
     return torch.stack([tensors["latent"] for tensors in found if tensors is not None])
 
 
-def synthesize_share(
+def synthesize_share(  # noqa: PLR0913  (what synthesize takes, and whose share)
     model: DiffusionModel,
     texts: Sequence[str],
     seeds: Sequence[int],
@@ -67,6 +70,8 @@ def synthesize_share(
     store: Store,
     share: Share,
     progress: Progress | None = None,
+    *,
+    guidances: Sequence[float] | None = None,
 ) -> None:
     """Make one process's share of what `synthesize` will look for, unless it is there.
 
@@ -81,8 +86,9 @@ def synthesize_share(
         store: which all processes read.
         share: this process's.
         progress: told how many of the share's missing ones are done.
+        guidances: as for `synthesize`.
     """
-    keys = picture_keys(model.fingerprint, texts, seeds, sampler)
+    keys = picture_keys(model.fingerprint, texts, seeds, sampler, guidances)
     own = share.of(range(len(keys)), sampler.batch)
     missing = [place for place in own if not store.has(keys[place])]
     for _ in _made(model, keys, missing, sampler, store, progress):
@@ -90,18 +96,23 @@ def synthesize_share(
 
 
 def picture_keys(
-    fingerprint: str, texts: Sequence[str], seeds: Sequence[int], sampler: Sampler
+    fingerprint: str,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    sampler: Sampler,
+    guidances: Sequence[float] | None = None,
 ) -> list[dict[str, Any]]:
     """What the store calls a model's pictures: one key a picture."""
+    scales = guidances or [sampler.guidance] * len(texts)
     return [
         {
             "what": "picture",
             "base": fingerprint,
             "text": text,
             "seed": seed,
-            "sampler": sampler.key(),
+            "sampler": replace(sampler, guidance=scale).key(),
         }
-        for text, seed in zip(texts, seeds, strict=True)
+        for text, seed, scale in zip(texts, seeds, scales, strict=True)
     ]
 
 
@@ -114,17 +125,28 @@ def _made(
     progress: Progress | None,
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
     """Sample and store the missing places' pictures, batch by batch."""
+
+    def scale(place: int) -> float:
+        return float(keys[place]["sampler"]["guidance"])
+
+    # Those of one scale side by side, so that few batches need filling up.
+    ordered = sorted(missing, key=scale)
     empty = embed(model, [""], store)
-    for start in range(0, len(missing), sampler.batch):
-        chunk = missing[start : start + sampler.batch]
+    for start in range(0, len(ordered), sampler.batch):
+        chunk = ordered[start : start + sampler.batch]
         conditions = embed(model, [keys[place]["text"] for place in chunk], store)
         latents = sample_latents(
-            model, conditions, [keys[place]["seed"] for place in chunk], sampler, empty=empty
+            model,
+            conditions,
+            [keys[place]["seed"] for place in chunk],
+            sampler,
+            empty=empty,
+            guidances=[scale(place) for place in chunk],
         )
         for place, latent in zip(chunk, latents, strict=True):
             yield place, store.put(keys[place], {"latent": latent})
         if progress is not None:
-            progress(start + len(chunk), len(missing))
+            progress(start + len(chunk), len(ordered))
 
 
 _TEXT_BATCH = 32

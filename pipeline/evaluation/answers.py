@@ -67,6 +67,7 @@ def draw(
         questions.sampler,
         pictures,
         lambda done, missing: progress(count - missing + done, count),
+        questions.guidances,
     )
     progress(count, count)
     # Who samples few pictures at a time, as memory is short, cannot decode many either.
@@ -94,7 +95,13 @@ def draw_share(
     for drawn, place in ((base, store), (model, pictures)):
         if drawn is base or drawn.fingerprint != base.fingerprint:
             synthesize_share(
-                drawn, questions.texts, questions.seeds, questions.sampler, place, share
+                drawn,
+                questions.texts,
+                questions.seeds,
+                questions.sampler,
+                place,
+                share,
+                guidances=questions.guidances,
             )
 
 
@@ -119,6 +126,8 @@ def base_answers(
         "classifier": jury.identity.classifier.fingerprint,
         "clip": jury.identity.clip.fingerprint,
     }
+    if questions.guidances is not None:
+        key["guidances"] = questions.guidances
     count = len(questions)
     found = store.get(key)
     if found is None:

@@ -99,7 +99,7 @@ def worst_neighbour(
     if not retained:
         raise ValueError(
             "expected pictures of at least one retained value of the concept's axis, got none; "
-            "raise `prompts.test`"
+            "raise `prompts.test`, or label the prompts of `prompts.test_retain_file`"
         )
     return min(neighbours.values(), default=min(retained))
 
@@ -123,4 +123,7 @@ def _check_pairs(left: NDArray[np.generic], right: NDArray[np.generic], what: st
     if len(left) != len(right):
         raise ValueError(f"expected as many {what} as pictures ({len(left)}), got {len(right)}")
     if len(left) == 0:
-        raise ValueError("expected at least one judged picture, got none; raise `prompts.test`")
+        raise ValueError(
+            "expected at least one judged picture, got none; raise `prompts.test`, or label the "
+            "prompts of `prompts.test_retain_file`"
+        )

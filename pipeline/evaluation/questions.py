@@ -30,6 +30,16 @@ class Questions:
         return Questions(self.prompts[rows], self.seeds[rows], self.sampler)
 
     @property
+    def guidances(self) -> tuple[float, ...] | None:
+        """The guidance scale of each picture; None where no prompt has one of its own."""
+        if all(prompt.guidance is None for prompt in self.prompts):
+            return None
+        usual = self.sampler.guidance
+        return tuple(
+            usual if prompt.guidance is None else prompt.guidance for prompt in self.prompts
+        )
+
+    @property
     def texts(self) -> list[str]:
         """The prompts' texts."""
         return [prompt.text for prompt in self.prompts]

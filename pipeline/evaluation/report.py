@@ -80,6 +80,8 @@ class JudgedPicture(_Section):
     """The prompt."""
     seed: int
     """The noise's seed."""
+    guidance: FiniteFloat | None = None
+    """The prompt's own guidance scale; None for that of the sampling."""
     asked: dict[str, str]
     """Value by axis that the prompt states."""
     seen: dict[str, str]

@@ -160,6 +160,7 @@ def _pictures(
         JudgedPicture(
             text=prompt.text,
             seed=seed,
+            guidance=prompt.guidance,
             asked=dict(prompt.labels),
             seen=seen[row],
             base_seen=base_seen[row],

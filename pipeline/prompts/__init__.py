@@ -1,7 +1,8 @@
 """What to forget and what to keep, in words: concepts, vocabularies, and sets of prompts."""
 
 from pipeline.prompts.concept import NO_ANCHOR, Concept, resolve_concept, resolve_concepts
-from pipeline.prompts.own_prompts import OwnPrompt, read_prompts
+from pipeline.prompts.own_prompt import OwnPrompt
+from pipeline.prompts.own_prompts import read_prompts
 from pipeline.prompts.prompt import SOURCES, Prompt
 from pipeline.prompts.prompt_set import EarlierErasure, PromptSet
 from pipeline.prompts.scene import Scene

@@ -7,18 +7,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline.config import ConfigError, Problem
+from pipeline.config import ConfigError, Problem, RowsConfig
 from pipeline.config.suggestions import did_you_mean
 from pipeline.prompts.concept import Concept
 from pipeline.prompts.ground import partner_value
-from pipeline.prompts.own_prompts import OwnPrompt, line_problem, read_prompts
+from pipeline.prompts.own_prompt import OwnPrompt
+from pipeline.prompts.own_prompts import line_problem, read_prompts
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.randomness import noise_seed, stream
 from pipeline.prompts.words import as_read, with_article
 
 
 def own_forget_prompts(
-    concept: Concept, path: Path, count: int, seed: int, held_out: Collection[str]
+    concept: Concept,
+    path: Path,
+    count: int,
+    seed: int,
+    held_out: Collection[str],
+    rows: RowsConfig | None = None,
 ) -> tuple[Prompt, ...]:
     """The file's prompts, repeated with other noise up to `count`; all of them if it has more.
 
@@ -29,11 +35,11 @@ def own_forget_prompts(
         ConfigError: a line is bad, states what the vocabulary lacks, is held out for judging, or
             names what was forgotten before.
     """
-    own = read_prompts(path)
-    _refuse(
-        _vocabulary_problems(concept, path, own),
+    own = read_prompts(path, rows, concept.words.axes)
+    refuse(
+        vocabulary_problems(concept, path, own),
         _held_out_problems(path, own, held_out),
-        _naming_problems(
+        naming_problems(
             concept, path, own, concept.elsewhere, "a prompt without what the base has forgotten"
         ),
     )
@@ -42,7 +48,7 @@ def own_forget_prompts(
             prompt.text,
             dict(prompt.labels),
             "own",
-            prompt.anchor or swapped(concept, prompt.text, _own_anchor(concept, prompt.text)),
+            prompt.anchor or anchored(concept, prompt.text),
             noise,
         )
         for prompt, noise in _repeated(own, count, seed, "own_forget")
@@ -78,7 +84,12 @@ def own_partner_prompts(
 
 
 def own_retain_prompts(
-    concept: Concept, path: Path, count: int, seed: int, held_out: Collection[str]
+    concept: Concept,
+    path: Path,
+    count: int,
+    seed: int,
+    held_out: Collection[str],
+    rows: RowsConfig | None = None,
 ) -> tuple[Prompt, ...]:
     """The file's prompts, repeated with other noise up to `count`; all of them if it has more.
 
@@ -86,11 +97,11 @@ def own_retain_prompts(
         ConfigError: a line is bad, states what the vocabulary lacks, is held out for judging, or
             names what is to be forgotten.
     """
-    own = read_prompts(path)
-    _refuse(
-        _vocabulary_problems(concept, path, own),
+    own = read_prompts(path, rows, concept.words.axes)
+    refuse(
+        vocabulary_problems(concept, path, own),
         _held_out_problems(path, own, held_out),
-        _naming_problems(concept, path, own, concept.gone, "a prompt without the concept"),
+        naming_problems(concept, path, own, concept.gone, "a prompt without the concept"),
     )
     return tuple(
         Prompt(prompt.text, dict(prompt.labels), "own", None, noise)
@@ -107,7 +118,7 @@ def swapped(concept: Concept, text: str, value: str | None) -> str:
     it out, only the thing stays. A silent value's sentence has no word for it either.
     """
     words, kind = concept.words, concept.kind
-    if _named(concept, text) is None:
+    if named(concept, text) is None:
         return words.describe(*((words.scene(), 0) if value is None else concept.bare_scene(value)))
     can_be_cut = "" in words.phrases.get(kind, {}).values()
     if value is None and kind not in words.unnamed and not can_be_cut:
@@ -122,8 +133,9 @@ def swapped(concept: Concept, text: str, value: str | None) -> str:
     return text if said else " ".join(text.split())
 
 
-def _own_anchor(concept: Concept, text: str) -> str | None:
-    return concept.anchors[_named(concept, text) or concept.forgotten[0]]
+def anchored(concept: Concept, text: str) -> str:
+    """The sentence with the concept's anchor in its place."""
+    return swapped(concept, text, concept.anchors[named(concept, text) or concept.forgotten[0]])
 
 
 def _replacement(found: re.Match[str], *, concept: Concept, forgotten: str, value: str) -> str:
@@ -148,7 +160,7 @@ def _plural(concept: Concept, value: str) -> str:
     return f"{value}es" if value.endswith("s") else f"{value}s"
 
 
-def _named(concept: Concept, text: str) -> str | None:
+def named(concept: Concept, text: str) -> str | None:
     """The forgotten value that a sentence names, if it names one."""
     values = concept.forgotten
     return next((value for value in values if _pattern(concept, value).search(text)), None)
@@ -177,9 +189,10 @@ def _repeated(
         yield own[within], noise_seed(stream(seed, name, place)) if asked is None else asked
 
 
-def _vocabulary_problems(
+def vocabulary_problems(
     concept: Concept, path: Path, own: Sequence[OwnPrompt]
 ) -> Iterator[Problem]:
+    """Lines with labels of axes or of values that the vocabulary lacks."""
     axes = concept.words.axes
     for prompt in own:
         for axis, value in prompt.labels.items():
@@ -191,13 +204,14 @@ def _vocabulary_problems(
                 yield line_problem(path, prompt.line, f"a known {axis}", value, remedy)
 
 
-def _naming_problems(
+def naming_problems(
     concept: Concept,
     path: Path,
     own: Sequence[OwnPrompt],
     gone: Mapping[str, Sequence[str]],
     expected: str,
 ) -> Iterator[Problem]:
+    """Lines that name a value of those, axis by axis, that they must not."""
     for prompt in own:
         if any(
             prompt.labels.get(axis) == value or _pattern(concept, value).search(prompt.text)
@@ -217,7 +231,12 @@ def _held_out_problems(
             yield line_problem(path, prompt.line, expected, prompt.text, remedy)
 
 
-def _refuse(*problems: Iterator[Problem]) -> None:
+def refuse(*problems: Iterator[Problem]) -> None:
+    """Raise the problems, if there are any.
+
+    Raises:
+        ConfigError: with all of them.
+    """
     found = [problem for each in problems for problem in each]
     if found:
         raise ConfigError(found)

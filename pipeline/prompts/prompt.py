@@ -22,6 +22,7 @@ class Prompt:
             that teach), `own` (from a user's file), `forget_test` or `retain_test`.
         anchor: of forget prompts that teach: the sentence with the anchor in the concept's place.
         seed: of the picture's noise, so that the same text can have several pictures.
+        guidance: guidance scale of the picture where it judges; None for that of all others.
     """
 
     text: str
@@ -29,3 +30,4 @@ class Prompt:
     source: str = "own"
     anchor: str | None = None
     seed: int = 0
+    guidance: float | None = None

@@ -25,6 +25,8 @@ _STREAMS: Final = (
     "retain_test",
     "own_forget",
     "own_retain",
+    "expand_forget",
+    "expand_retain",
 )
 """A name's rank is part of what a seed means: append, never reorder."""
 

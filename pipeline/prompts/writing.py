@@ -9,6 +9,7 @@ from pipeline.config import ConceptConfig, ConfigError, Problem, PromptsConfig, 
 from pipeline.prompts.concept import resolve_concepts
 from pipeline.prompts.ground import Ground, grounds_of
 from pipeline.prompts.own_pools import own_forget_prompts, own_partner_prompts, own_retain_prompts
+from pipeline.prompts.own_tests import own_forget_tests, own_retain_tests, refuse_taught
 from pipeline.prompts.pools import (
     forget_drafts,
     forget_prompts,
@@ -42,15 +43,16 @@ def build_prompt_set(concept: ConceptConfig, prompts: PromptsConfig) -> PromptSe
     words = vocabulary(prompts.vocabulary)
     concepts = resolve_concepts(concept, words)
     grounds = grounds_of(concepts, prompts.seed)
-    forget_test = _forget_test(grounds, prompts)
-    retain_test = retain_test_prompts(grounds[0], prompts.test - len(forget_test))
-    judging = () if words.shares_sentences else (*forget_test, *retain_test)
-    held_out = {as_read(prompt.text) for prompt in judging}
+    forget_test, retain_test = _judging(grounds, prompts)
+    held_out: set[str] = set()
+    if not words.shares_sentences:
+        held_out = {as_read(prompt.text) for prompt in (*forget_test, *retain_test)}
     forget, partners = _paired(grounds, prompts, held_out)
     count = len(forget)
     if prompts.retain_file is not None:
         file = prompts.retain_file
-        own = own_retain_prompts(concepts[0], file, count, prompts.seed, held_out)
+        rows = prompts.retain_rows
+        own = own_retain_prompts(concepts[0], file, count, prompts.seed, held_out, rows)
         retain, mix = {"own": own}, {"own": 1.0}
     else:
         share = _longest_share(count, grounds)
@@ -63,6 +65,13 @@ def build_prompt_set(concept: ConceptConfig, prompts: PromptsConfig) -> PromptSe
             if source in words.sources:
                 retain[source] = interleaved([written(each, share) for each in grounds], count)
         mix = _mix(prompts, words)
+    taught = (*forget, *(prompt for source in retain.values() for prompt in source))
+    for own_tests, judging in (
+        (prompts.test_forget_file, forget_test),
+        (prompts.test_retain_file, retain_test),
+    ):
+        if own_tests is not None:
+            refuse_taught(own_tests, judging, taught)
     earlier = _earlier(concept, prompts)
     return PromptSet(concepts, forget, retain, mix, forget_test, retain_test, earlier)
 
@@ -112,7 +121,8 @@ def _paired(
     """Forget prompts that teach, and their partners."""
     if config.forget_file is not None:
         concept = grounds[0].concept
-        own = own_forget_prompts(concept, config.forget_file, config.train, config.seed, held_out)
+        file, rows = config.forget_file, config.forget_rows
+        own = own_forget_prompts(concept, file, config.train, config.seed, held_out, rows)
         return own, own_partner_prompts(concept, own, config.seed, held_out)
     share = _longest_share(config.train, grounds)
     drafts = [forget_drafts(each, config.forget_diversity, share) for each in grounds]
@@ -124,6 +134,20 @@ def _paired(
         for each, mine in zip(grounds, drafts, strict=True)
     ]
     return interleaved(forget, config.train), interleaved(partners, config.train)
+
+
+def _judging(
+    grounds: Sequence[Ground], config: PromptsConfig
+) -> tuple[tuple[Prompt, ...], tuple[Prompt, ...]]:
+    """Held-out prompts of the concepts and of all else; each from the vocabulary or a file."""
+    forget = _forget_test(grounds, config)
+    retain = retain_test_prompts(grounds[0], config.test - len(forget))
+    concept, seed = grounds[0].concept, config.seed
+    if config.test_forget_file is not None:
+        forget = own_forget_tests(concept, config.test_forget_file, seed, config.forget_rows)
+    if config.test_retain_file is not None:
+        retain = own_retain_tests(concept, config.test_retain_file, seed, config.retain_rows)
+    return forget, retain
 
 
 def _forget_test(grounds: Sequence[Ground], config: PromptsConfig) -> tuple[Prompt, ...]:

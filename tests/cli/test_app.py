@@ -25,6 +25,7 @@ VERBS = (
     ["promote"],
     ["generate"],
     ["compare"],
+    ["expand"],
     ["canvas"],
     ["canvas", "build"],
 )

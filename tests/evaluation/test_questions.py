@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.config import ConceptConfig, PromptsConfig
@@ -37,3 +39,16 @@ def test_another_seed_shares_no_noise() -> None:
 def test_no_repeat_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 picture of each prompt, got 0"):
         ask(SET, SAMPLER, 99, repeats=0)
+
+
+def test_prompts_keep_their_own_guidance_and_seed(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("prompt,sd_seed,sd_guidance_scale\nrunning shoes,3706897150,8\nboots,2,\n")
+    concept = ConceptConfig(kind="object", forget=("sneaker",))
+    own = build_prompt_set(concept, PromptsConfig(train=4, test=8, test_forget_file=path))
+    asked = ask(own, SAMPLER, seed=0, repeats=2)
+    assert asked.guidances is not None
+    assert asked.guidances[:6] == (8.0, 8.0, 3.0, 3.0, 3.0, 3.0)
+    assert asked.seeds[0] == 3706897150
+    assert asked.rows(slice(2, None)).guidances is None
+    assert ask(SET, SAMPLER, seed=0, repeats=1).guidances is None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import ConfigError
 from pipeline.prompts import OwnPrompt, read_prompts
-from pipeline.prompts.own_prompts import MAX_CHARACTERS
+from pipeline.prompts.own_prompt import MAX_CHARACTERS
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
