@@ -71,7 +71,9 @@ class Family(ABC):
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
-            **{part: load_part(folder, part) for part in self.parts_in(folder)},
+            **{
+                part: load_part(folder, part) for part in self.parts_in(folder) if part not in ready
+            },
             **dict.fromkeys(self._left_out(folder)),
             **self._absent_parts(),
             **ready,

@@ -63,7 +63,8 @@ def count_pictures(space: SearchSpace, fingerprint: str, store: Store) -> Wanted
     keys: dict[bool, dict[str, bool]] = {True: {}, False: {}}
     for _, _, wanted in wanted_pictures(space):
         teaches = isinstance(wanted, TrainingPictures)
-        for key in picture_keys(fingerprint, wanted.texts, wanted.seeds, wanted.sampler):
+        scales = None if isinstance(wanted, TrainingPictures) else wanted.guidances
+        for key in picture_keys(fingerprint, wanted.texts, wanted.seeds, wanted.sampler, scales):
             name = json.dumps(key, sort_keys=True)
             if name not in keys[teaches]:
                 keys[teaches][name] = store.has(key)
