@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import os
 import signal
@@ -158,8 +159,10 @@ def test_a_mistake_leaves_nothing_behind(unlearn: Unlearn, tmp_path: Path) -> No
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     """The build reads photographs for seconds before its first stage ends."""
+    photographs = write_photographs(tmp_path / "photographs", 60_000)
+    build = ["canvas", "build", "--work", "work", "--only", "data", "--photographs", photographs]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "canvas", "build", "--work", "work", "--only", "data"],
+        [sys.executable, "-m", "pipeline", *build],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -177,3 +180,17 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "goes on from here" in said
     assert "Traceback" not in said
+
+
+def write_photographs(folder: Path, count: int) -> str:
+    """Black pictures of every label in turn, in Fashion-MNIST's files."""
+    folder.mkdir()
+    for stem in ("train", "t10k"):
+        labels = bytes(range(10)) * (count // 10)
+        for name, header, content in (
+            (f"{stem}-images-idx3-ubyte.gz", 16, bytes(28 * 28 * count)),
+            (f"{stem}-labels-idx1-ubyte.gz", 8, labels),
+        ):
+            with gzip.open(folder / name, "wb", compresslevel=1) as file:
+                file.write(b"\x00\x00\x08".ljust(header, b"\x00") + content)
+    return str(folder)
