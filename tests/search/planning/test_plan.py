@@ -28,7 +28,7 @@ FACTOR = 1.6
 """How far a measured peak may be from the estimate."""
 
 MEASURED = """
-import resource, sys, torch
+import sys, torch
 from pathlib import Path
 from pipeline.config import load_space
 from pipeline.diffusion import Store
@@ -36,14 +36,19 @@ from pipeline.prompts import build_prompt_set
 from pipeline.search.trial import base_model
 from pipeline.unlearning import prepare_training_set, train
 
+def peak():
+    # Not getrusage's: that one begins with the size of whoever started the process.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
 torch.set_num_threads(1)
 settings = load_space(Path(sys.argv[1])).fixed()
 model = base_model(settings)
 prompts = build_prompt_set(settings.concept, settings.prompts)
 data = prepare_training_set(model, prompts, settings, Store(Path(sys.argv[2])))
-start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = peak()
 train(model, settings, data, Path(sys.argv[3]))
-print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start))
+print(peak() - start)
 """
 
 
