@@ -95,7 +95,7 @@ def _show(made: Plan) -> None:
     table = _table("parameters", "number")
     for part, number in own.parts.items():
         table.add_row(part, f"{number:,}")
-    table.add_row(f"of them move ({own.share:.2%} of {own.denoiser})", f"{own.moving:,}")
+    table.add_row(f"of them move ({own.share:.2%} of {', '.join(own.trained)})", f"{own.moving:,}")
     RESULTS.print(table)
     table = _table("memory of a worker", "size", "when")
     for buffer in made.buffers:
@@ -150,7 +150,7 @@ def _plain(made: Plan, reason: str | None) -> dict[str, Any]:
         "steps": {"least": made.steps[0], "most": made.steps[1]},
         "parameters": {
             "parts": dict(made.parameters.parts),
-            "denoiser": made.parameters.denoiser,
+            "trained": list(made.parameters.trained),
             "moving": made.parameters.moving,
             "share": made.parameters.share,
         },

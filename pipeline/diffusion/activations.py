@@ -11,12 +11,13 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.config import ModelConfig
+from pipeline.diffusion.model import products_in
 from pipeline.diffusion.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes of one training forward pass of the denoiser.
+    """Bytes of one training forward pass, of the text encoders too where these are trained.
 
     Attributes:
         row: that autograd keeps of one picture.
@@ -32,19 +33,20 @@ class Activations:
 def count_activations(
     model: Skeleton, settings: ModelConfig, text: str, precision: torch.dtype
 ) -> Activations:
-    """Run the denoiser on one picture of fake tensors, and count what autograd saves.
+    """Run the model on one picture of fake tensors, and count what autograd saves.
 
     Attention counts as a fused kernel has it, without its matrix of weights.
 
     Args:
-        model: whose denoiser.
+        model: which.
         settings: which of its parameters move.
         text: a prompt that it knows.
         precision: in which matrix products are done.
     """
-    conditions = model.conditions(text)
-    denoiser = model.student(settings)
-    own = {_storage(p) for p in denoiser.parameters()}
+    students = model.students(settings)
+    denoiser = students.get(model.family.denoiser, getattr(model.pipeline, model.family.denoiser))
+    parts = (denoiser, *students.values())
+    own = {_storage(p) for part in parts for p in part.parameters()}
     saved: dict[int, int] = {}
     kept: list[Tensor] = []  # or a storage's address could come twice
 
@@ -60,9 +62,11 @@ def count_activations(
         times = torch.zeros(1, dtype=torch.int64)
         with (
             saved_tensors_hooks(pack, lambda tensor: tensor),
-            torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16),
+            products_in(precision, torch.device("cpu")),
         ):
-            kept.append(model.family.predict(denoiser, noisy, times, conditions))
+            encodes = settings.train == "text_encoder"
+            told = model.retold(students, text) if encodes else model.conditions(text)
+            kept.append(model.family.predict(denoiser, noisy, times, told))
     of_rows = [size for storage, size in saved.items() if storage not in casts.found]
     return Activations(
         sum(of_rows),

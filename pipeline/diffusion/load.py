@@ -121,7 +121,7 @@ def locate(base: str, revision: str | None = None) -> Located:
     if names is not None:
         check_weights(family, first.folder, names, base)
     needed = patterns(family, first.folder)
-    found = cached(base, needed, first.commit) or fetch("model", base, needed, revision)
+    found = cached(base, needed, first.commit) or fetch("model", base, needed, first.commit)
     check_weights(family, found.folder, names_in(found.folder), base)
     check_links(family, found.folder)
     return Located(found.folder, family, found.commit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from pipeline.diffusion.conditions import Conditions
 from pipeline.diffusion.families import Family
 from pipeline.diffusion.families.family import Pipeline
 from pipeline.diffusion.noise import NoiseProcess
+
+PRECISIONS: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+"""Precisions of matrix products as experiments name them."""
 
 
 def products_in(precision: torch.dtype, device: torch.device) -> torch.autocast:

@@ -7,8 +7,9 @@ parameters takes no more than a tiny one, and runs, to no result, in seconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ from pipeline.diffusion.families import Family
 from pipeline.diffusion.families.family import Pipeline
 from pipeline.diffusion.load import fingerprint, locate, stored_dtype
 from pipeline.diffusion.parameters import trainable
+from pipeline.diffusion.trained import (
+    chosen_of_encoders,
+    encoders_to_train,
+    trainable_of_encoder,
+)
 
 
 @dataclass(frozen=True)
@@ -64,36 +70,60 @@ class Skeleton:
 
     def conditions(self, text: str) -> Conditions:
         """What the text encoders would make of a prompt, one row of fake tensors."""
-        with self.mode, torch.no_grad():
-            try:
-                return self.family.encode_prompts(self.pipeline, [text])
-            except DataDependentOutputException:
-                # A pipeline that cuts a sentence off looks at what it loses. Shapes are the same.
-                return self.family.encode_prompts(self.pipeline, [text.split(maxsplit=1)[0]])
+        with torch.no_grad():
+            return self._told(partial(self.family.encode_prompts, self.pipeline), text)
 
-    def student(self, settings: ModelConfig) -> nn.Module:
-        """A fake denoiser as a training has it: those of its parameters want gradients that move.
+    def retold(self, encoders: Mapping[str, nn.Module], text: str) -> Conditions:
+        """The same by other text encoders, gradients and all."""
+        told = self.conditions(text)
+        with self.mode:
+            pipeline = self.family.around(self.pipeline, encoders)
+        return self._told(lambda texts: self.family.retell(pipeline, texts, told), text)
+
+    def students(self, settings: ModelConfig) -> dict[str, nn.Module]:
+        """Fake parts as a training has them: those of their parameters want gradients that move.
+
+        Of text encoders all chosen ones do, though a family may not read the states of the last.
 
         Raises:
-            ValueError: the denoiser has none of them.
+            ValueError: the model has none of them.
         """
         # peft moves adapters between devices, which fake tensors do not survive: shapes first.
         with torch.device("meta"):
-            denoiser = _part(self.folder, self.family.denoiser)
-            trainable(denoiser, self.family, settings)
+            if settings.train == "text_encoder":
+                names = encoders_to_train(self.family, self.pipeline)
+                parts = {name: _part(self.folder, name) for name in names}
+                every = [f"{at}.{name}" for at in parts for name, _ in parts[at].named_parameters()]
+                chosen = chosen_of_encoders(every, settings)
+                for at, part in parts.items():
+                    part.requires_grad_(requires_grad=False)
+                    own = [name for name, _ in part.named_parameters() if f"{at}.{name}" in chosen]
+                    trainable_of_encoder(part, own, settings)
+            else:
+                denoiser = _part(self.folder, self.family.denoiser)
+                trainable(denoiser, self.family, settings)
+                parts = {self.family.denoiser: denoiser}
         with self.mode:
-            for module in denoiser.modules():
-                for name, own in module.named_parameters(recurse=False):
-                    empty = torch.empty(own.shape, dtype=own.dtype)
-                    setattr(module, name, nn.Parameter(empty, own.requires_grad))
+            for module in (each for part in parts.values() for each in part.modules()):
+                for name, was in module.named_parameters(recurse=False):
+                    empty = torch.empty(was.shape, dtype=was.dtype)
+                    setattr(module, name, nn.Parameter(empty, was.requires_grad))
                 for name, buffer in module.named_buffers(recurse=False):
                     setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
-        return denoiser
+        return parts
+
+    def _told(self, told: Callable[[list[str]], Conditions], text: str) -> Conditions:
+        with self.mode:
+            try:
+                return told([text])
+            except DataDependentOutputException:
+                # A pipeline that cuts a sentence off looks at what it loses. Shapes are the same.
+                return told([text.split(maxsplit=1)[0]])
 
 
-def moving(denoiser: nn.Module) -> int:
+def moving(parts: Mapping[str, nn.Module]) -> int:
     """Number of the parameters that want gradients."""
-    return sum(p.numel() for p in denoiser.parameters() if p.requires_grad)
+    return sum(p.numel() for part in parts.values() for p in part.parameters() if p.requires_grad)
 
 
 def skeleton(base: str, revision: str | None = None) -> Skeleton:
@@ -109,6 +139,8 @@ def skeleton(base: str, revision: str | None = None) -> Skeleton:
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
         parts = {name: _part(folder, name) for name in family.parts_in(folder)}
+    for part in parts.values():
+        part.requires_grad_(requires_grad=False)
     pipeline = family.load(folder, **parts)
     pipeline.set_progress_bar_config(disable=True)
     return Skeleton(family, pipeline, folder, mode)

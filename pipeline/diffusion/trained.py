@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
+from pipeline.diffusion.families import Family
+from pipeline.diffusion.families.family import Pipeline
 from pipeline.diffusion.lora import add_adapters
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.parameters import names_to_train, trainable
@@ -105,22 +107,61 @@ def read_count(path: Path) -> Count | None:
         return None
 
 
-def _text_encoders(model: DiffusionModel, settings: ModelConfig, seed: int) -> Trained:
-    names = model.family.text_encoders
-    if not names:
+def encoders_to_train(family: Family, pipeline: Pipeline) -> tuple[str, ...]:
+    """Names of the text encoders that may be trained.
+
+    Raises:
+        ValueError: the family has none.
+    """
+    if not family.text_encoders:
         raise ValueError(
             "model.train: expected a model with a text encoder, got "
-            f"{type(model.pipeline).__name__}, which is told classes; train cross_attention, which "
+            f"{type(pipeline).__name__}, which is told classes; train cross_attention, which "
             "stands for what reads the class"
         )
-    read = _read_from(model)
-    pattern = re.compile(settings.pattern or "")
-    chosen = {name for name in read if pattern.search(name)}
+    return family.text_encoders
+
+
+def chosen_of_encoders(names: Sequence[str], settings: ModelConfig) -> set[str]:
+    """Those of the text encoders' parameters, `part.name`, that settings choose.
+
+    Raises:
+        ValueError: none.
+    """
+    chosen = {name for name in names if re.search(settings.pattern or "", name)}
     if not chosen:
         raise ValueError(
             "model.train: expected text encoders with parameters whose names hold "
-            f"{settings.pattern}, found none; they are named like {', '.join(list(read)[:3])}"
+            f"{settings.pattern}, found none; they are named like {', '.join(names[:3])}"
         )
+    return chosen
+
+
+def trainable_of_encoder(
+    encoder: nn.Module, own: Collection[str], settings: ModelConfig, seed: int = 0
+) -> dict[str, nn.Parameter]:
+    """Mark chosen parameters of a frozen text encoder, or adapters beside them, as trainable.
+
+    Args:
+        encoder: gets adapters where the settings ask for them and it has linear layers among `own`.
+        own: names of the chosen parameters.
+        settings: whether there are adapters.
+        seed: of the adapters' first values.
+    """
+    if settings.lora is None:
+        found = {each: p for each, p in encoder.named_parameters() if each in own}
+    elif any(isinstance(encoder.get_submodule(each.rpartition(".")[0]), nn.Linear) for each in own):
+        found = add_adapters(encoder, own, settings.lora, seed)
+    else:
+        found = {}
+    for parameter in found.values():
+        parameter.requires_grad_(True)
+    return found
+
+
+def _text_encoders(model: DiffusionModel, settings: ModelConfig, seed: int) -> Trained:
+    names = encoders_to_train(model.family, model.pipeline)
+    chosen = chosen_of_encoders(_read_from(model), settings)
     parameters: dict[str, nn.Parameter] = {}
     parts: dict[str, nn.Module] = {}
     for name in names:
@@ -128,22 +169,13 @@ def _text_encoders(model: DiffusionModel, settings: ModelConfig, seed: int) -> T
         moving = () if settings.lora is not None else own
         # A copy keeps its original's way of computing: no dropout.
         parts[name] = encoder = copy_around(getattr(model.pipeline, name), moving)
-        if settings.lora is None:
-            found = {each: p for each, p in encoder.named_parameters() if each in own}
-        elif any(
-            isinstance(encoder.get_submodule(each.rpartition(".")[0]), nn.Linear) for each in own
-        ):
-            found = add_adapters(encoder, own, settings.lora, seed)
-        else:
-            found = {}
+        found = trainable_of_encoder(encoder, own, settings, seed)
         parameters |= {f"{name}.{each}": parameter for each, parameter in found.items()}
     if not parameters:
         raise ValueError(
             "model.lora: expected linear layers among the parameters that model.train chooses, "
             "found none; choose others"
         )
-    for parameter in parameters.values():
-        parameter.requires_grad_(True)
     return Trained(parts, parameters)
 
 

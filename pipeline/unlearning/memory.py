@@ -40,7 +40,7 @@ class Sizes:
 
     Attributes:
         parts: number of parameters by part of the model.
-        denoiser: which of the parts is trained.
+        denoiser: which of the parts predicts.
         moving: number of the parameters that move.
         activations: of one picture's training forward pass.
         drawn: bytes of the widest tensor in sampling one picture, and in decoding it.

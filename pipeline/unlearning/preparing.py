@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
 import torch
 from diffusers.training_utils import EMAModel
 from torch import nn
 
 from pipeline.config import Experiment, LossesConfig
-from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.model import PRECISIONS, DiffusionModel
 from pipeline.unlearning.batches import Batch, TrainingSet, draw_batches
 from pipeline.unlearning.loss_scale import LossScale
 from pipeline.unlearning.optimizers import make_optimizer
@@ -22,8 +21,6 @@ from pipeline.unlearning.step import Stepper
 from pipeline.unlearning.text_student import TextStudent, text_predictor
 from pipeline.unlearning.two_losses import TwoLosses
 from pipeline.unlearning.workers import Workers
-
-_PRECISIONS: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 _SALIENCY_BATCHES = 8
 """Forget batches that the saliency's gradient is averaged over."""
@@ -51,7 +48,7 @@ def make_stepper(
     """
     denoiser, parameters = trained
     update = experiment.update
-    precision = _PRECISIONS[update.precision]
+    precision = PRECISIONS[update.precision]
     objectives = TwoLosses(
         model,
         Predictors(

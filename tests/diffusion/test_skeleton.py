@@ -49,7 +49,7 @@ def test_it_saves_for_the_backward_pass_what_a_real_run_saves(
     counted = count_activations(shapes, settings, text, torch.float32)
     denoiser = copy.deepcopy(tiny.denoiser)
     chosen = trainable(denoiser, tiny.family, settings)
-    assert moving(shapes.student(settings)) == sum(p.numel() for p in chosen.values())
+    assert moving(shapes.students(settings)) == sum(p.numel() for p in chosen.values())
     weights = {p.untyped_storage().data_ptr() for p in denoiser.parameters()}
     saved: dict[int, Tensor] = {}
 

@@ -13,6 +13,7 @@ import torch
 
 from pipeline.config import ConfigError, Experiment, load_space
 from pipeline.diffusion import DiffusionModel
+from pipeline.diffusion.model import PRECISIONS
 from pipeline.search.files import read_json
 from pipeline.search.places import EXPERIMENT, REPORT, TIMING
 
@@ -84,7 +85,7 @@ def measured(model: DiffusionModel, experiment: Experiment, judged: int, text: s
     conditions = model.encode_prompts([text]).repeat(rows).to(model.device)
     noisy = torch.zeros(rows, *model.latent_shape, device=model.device)
     times = model.noise.draw_times(rows, torch.Generator().manual_seed(0)).to(model.device)
-    precision = torch.bfloat16 if update.precision == "bf16" else torch.float32
+    precision = PRECISIONS[update.precision]
     seconds = 0.0
     for _ in range(2):
         started = time.perf_counter()

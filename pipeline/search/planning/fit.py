@@ -55,6 +55,10 @@ def advice(plan: Plan) -> list[str]:
         found.append("train adapters (model.lora: {rank: 8})")
         if experiment.model.train == "all":
             found.append("train fewer parameters (model.train: cross_attention)")
+        if update.optimizer in ("adamw", "adamw_fused"):
+            found.append("keep the optimiser's states in bytes (update.optimizer: adamw_8bit)")
+    if phase == "backward" and not update.gradient_checkpointing:
+        found.append("compute activations again (update.gradient_checkpointing: true)")
     if phase == "backward" and rows(experiment) > 1:
         found.append(f"accumulate gradients (update.accumulate: {2 * update.accumulate} or more)")
         found.append("lower update.forget_batch and update.retain_batch")

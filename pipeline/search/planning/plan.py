@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from pipeline.config import Experiment, SearchSpace
 from pipeline.config.distributions import extremes
 from pipeline.diffusion import Store
 from pipeline.diffusion.activations import count_activations, widest_tensors
+from pipeline.diffusion.model import PRECISIONS
 from pipeline.diffusion.skeleton import Skeleton, moving, skeleton
 from pipeline.prompts import build_prompt_set
 from pipeline.search.machine import Memory, memory_of_a_worker
@@ -34,18 +33,18 @@ class Parameters:
 
     Attributes:
         parts: by part of the model.
-        denoiser: which of the parts is trained.
+        trained: which of the parts are trained.
         moving: those that move, adapters included.
     """
 
     parts: Mapping[str, int]
-    denoiser: str
+    trained: tuple[str, ...]
     moving: int
 
     @property
     def share(self) -> float:
-        """Of those that move, as a share of the denoiser's."""
-        return self.moving / self.parts[self.denoiser]
+        """Of those that move, as a share of the trained parts'."""
+        return self.moving / sum(self.parts[name] for name in self.trained)
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
         memory: bytes of a GPU or a machine; looked up if None.
 
     Raises:
-        ValueError: there is no such model, or its denoiser has none of the chosen parameters.
+        ValueError: there is no such model, or it has none of the chosen parameters.
     """
     example = next(corners(space))
     model = skeleton(example.model.base, example.model.revision)
@@ -128,7 +127,7 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
         wanted=wanted,
         trials=space.budget.trials,
         steps=(min(steps), max(steps)),
-        parameters=Parameters(sizes.parts, sizes.denoiser, sizes.moving),
+        parameters=Parameters(sizes.parts, tuple(model.students(heaviest.model)), sizes.moving),
         buffers=tuple(table),
         memory=memory_of_a_worker(space.scaling, space.budget.max_concurrent or 1, memory),
         saved=max(saved, key=lambda each: sum(each.values())),
@@ -172,10 +171,10 @@ def _tables(
     known: dict[str, Sizes] = {}
     found = []
     for experiment in corners(space):
-        precision = torch.bfloat16 if experiment.update.precision == "bf16" else torch.float32
+        precision = PRECISIONS[experiment.update.precision]
         name = f"{experiment.model.model_dump_json()} {precision}"
         if name not in known:
-            count = moving(model.student(experiment.model))
+            count = moving(model.students(experiment.model))
             activations = count_activations(model, experiment.model, text, precision)
             known[name] = Sizes(parts, model.family.denoiser, count, activations, drawn)
         found.append((experiment, known[name], buffers(known[name], experiment)))

@@ -12,7 +12,8 @@ import pytest
 from safetensors import safe_open
 
 from pipeline.config import parse_space
-from pipeline.diffusion import Store
+from pipeline.diffusion import Store, load_model
+from pipeline.diffusion.trained import copy_to_train
 from pipeline.search.files import write_json
 from pipeline.search.machine import Memory, amount, memory_of_a_worker
 from pipeline.search.planning.duration import from_trials
@@ -31,7 +32,8 @@ MEASURED = """
 import sys, torch
 from pathlib import Path
 from pipeline.config import load_space
-from pipeline.diffusion import Store
+from pipeline.diffusion import Store, load_model
+from pipeline.diffusion.trained import copy_to_train
 from pipeline.prompts import build_prompt_set
 from pipeline.search.trial import base_model
 from pipeline.unlearning import prepare_training_set, train
@@ -143,7 +145,7 @@ def test_every_family_is_planned(name: str, tmp_path: Path) -> None:
     space = smoke_space(model={"base": str(base), "train": "all", "lora": {"rank": 2}})
     plan = make_plan(space, tmp_path / "sweep", Store(tmp_path / "cache"))
     assert 0 < plan.parameters.share < 1
-    assert plan.peak[0] > 4 * 2 * plan.parameters.parts[plan.parameters.denoiser]
+    assert plan.peak[0] > 4 * 2 * plan.parameters.parts[plan.parameters.trained[0]]
     assert plan.wanted.teaching.missing > 0
     assert why_not(plan) is None
 
@@ -227,3 +229,20 @@ def test_memory_is_what_a_worker_finds() -> None:
     assert amount("1.5 GiB") == 3 * 2**29
     with pytest.raises(ValueError, match="such as 24GB"):
         amount("lots")
+
+
+@pytest.mark.parametrize("name", ["sd1", "sdxl", "sd3", "flux"])
+@pytest.mark.parametrize("lora", [None, {"rank": 2}])
+def test_a_training_of_text_encoders_is_planned(
+    name: str, lora: dict[str, int] | None, tmp_path: Path
+) -> None:
+    base = build(name, tmp_path / name)
+    settings = {"base": str(base), "train": "text_encoder", "lora": lora}
+    plan = make_plan(smoke_space(model=settings), tmp_path / "sweep", Store(tmp_path / "cache"))
+    trained = copy_to_train(load_model(base), plan.heaviest.model, seed=0)
+    moving = sum(parameter.numel() for parameter in trained.parameters.values())
+    assert set(plan.parameters.trained) == set(trained.parts)
+    # Some families do not read their encoders' last layers.
+    assert moving <= plan.parameters.moving < 2 * moving
+    (activations,) = (each.size for each in plan.buffers if each.name == "activations")
+    assert activations > 0
