@@ -16,6 +16,9 @@ os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_AUTH_MODE="token",
     TRANSFORMERS_VERBOSITY="error",
+    # Two processes test side by side: threads of both would wait for each other's cores, and sums
+    # of several threads round otherwise than sums of one.
+    OMP_NUM_THREADS="1",
 )
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from rich.console import Console
 from safetensors import safe_open
 from torch.multiprocessing.spawn import spawn
@@ -31,6 +27,7 @@ from pipeline.search.preparation import prepare
 from pipeline.search.preparation_progress import Teller, forget, told
 from pipeline.search.trial import run_trial
 from pipeline.unlearning.workers import workers_of_this_process
+from tests.gloo import free_port, one_of_two
 
 EDIT = """
 name: edit
@@ -62,32 +59,11 @@ def put_trials(root: Path) -> None:
 
 
 def _work(rank: int, port: int, root: Path) -> None:
-    torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
-    try:
+    with one_of_two(rank, port):
         for name in TRIALS:
             store = Store(root / "store")
             outcome = run_trial(root / name, store, time.time(), workers_of_this_process())
             assert outcome.reason is None
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As each of two workers has: sums of several threads round otherwise."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +79,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("together")
     put_trials(root)
-    spawn(_work, args=(_free_port(), root), nprocs=2)
+    spawn(_work, args=(free_port(), root), nprocs=2)
     return root
 
 

@@ -12,16 +12,12 @@ from pipeline.diffusion import DiffusionModel
 from pipeline.unlearning import loss_scale, train
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.preparing import make_stepper, step_batches
-from pipeline.unlearning.telemetry import StepRecord
 from pipeline.unlearning.workers import ALONE
+from tests.unlearning.killing import killed_and_whole
 from tests.unlearning.short_runs import experiment, folder_of, lopsided
 from tests.unlearning.stepping import copy_of, flat
 
 DECAY = 0.3
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the trainer catches it."""
 
 
 def averages(base: DiffusionModel, data: TrainingSet, steps: int) -> tuple[torch.Tensor, ...]:
@@ -67,18 +63,9 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
     base: DiffusionModel, data: TrainingSet, tmp_path: Path, killed_after: int
 ) -> None:
     settings = experiment(ema_decay=0.9, restriction="step", telemetry_every=1)
-    whole = train(base, settings, data, folder_of(tmp_path, "whole"))
-    folder = folder_of(tmp_path, "killed")
-
-    def kill(record: StepRecord) -> None:
-        if record.step == killed_after:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(base, settings, data, folder, kill)
-    assert train(base, settings, data, folder).read_bytes() == whole.read_bytes()
+    killed, whole = killed_and_whole(base, settings, data, tmp_path, killed_after)
     last = Path("checkpoints", "step-000006", "state.safetensors")
-    assert (folder / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
+    assert (killed / last).read_bytes() == (whole / last).read_bytes()
 
 
 def test_skipped_steps_do_not_count(

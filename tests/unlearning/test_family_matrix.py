@@ -23,10 +23,11 @@ from pipeline.diffusion.trained import read_count
 from pipeline.diffusion.weights import apply_weights, changed_tensors, save_pipeline
 from pipeline.unlearning import train
 from pipeline.unlearning.batches import Pool, TrainingSet
-from pipeline.unlearning.telemetry import StepRecord, read_telemetry
+from pipeline.unlearning.telemetry import read_telemetry
 from pipeline.unlearning.text_student import with_texts
 from tests.diffusion.tiny import FAMILIES, build, prompts
 from tests.diffusion.tiny.plain import GUIDANCE, STEPS, plain_pictures
+from tests.unlearning.killing import train_until_killed
 from tests.unlearning.short_runs import experiment
 
 STEPS_TRAINED = 3
@@ -52,10 +53,6 @@ class Stage:
     family: str
     model: DiffusionModel
     data: TrainingSet
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the trainer catches it."""
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -105,13 +102,7 @@ def pictures(model: DiffusionModel, family: str) -> Tensor:
 def trained_and_resumed(stage: Stage, asked: Experiment, folder: Path) -> Path:
     """The weights of an undisturbed run, after one that was killed has come to the same bits."""
     whole = train(stage.model, asked, stage.data, folder / "whole")
-
-    def kill(record: StepRecord) -> None:
-        if record.step == STEPS_TRAINED - 1:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(stage.model, asked, stage.data, folder / "killed", kill)
+    train_until_killed(stage.model, asked, stage.data, folder / "killed", STEPS_TRAINED - 1)
     watched: list[int] = []
     resumed = train(
         stage.model, asked, stage.data, folder / "killed", lambda told: watched.append(told.step)

@@ -18,16 +18,13 @@ from pipeline.unlearning import DivergedError, loss_scale, train
 from pipeline.unlearning.batches import Pool, TrainingSet
 from pipeline.unlearning.loss_scale import LossScale
 from pipeline.unlearning.preparing import make_stepper, step_batches
-from pipeline.unlearning.telemetry import StepRecord, read_telemetry
+from pipeline.unlearning.telemetry import read_telemetry
 from pipeline.unlearning.workers import ALONE
+from tests.unlearning.killing import killed_and_whole
 from tests.unlearning.short_runs import experiment, folder_of, lopsided
 from tests.unlearning.stepping import copy_of, flat, take_steps
 
 TOO_LARGE = 2.0**24
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the trainer catches it."""
 
 
 def test_a_scale_is_halved_by_an_overflow_and_doubled_after_calm() -> None:
@@ -128,19 +125,9 @@ def test_a_resumed_run_goes_on_with_the_same_scale(
     settings = lopsided(
         "adamw", "step", precision="fp16", steps=4, telemetry_every=1, checkpoint_every=1
     )
-    whole = train(base, settings, data, folder_of(tmp_path, "whole"))
-    folder = folder_of(tmp_path, "killed")
-
-    def kill(record: StepRecord) -> None:
-        if record.step == killed_after:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(base, settings, data, folder, kill)
-    resumed = train(base, settings, data, folder)
-    assert resumed.read_bytes() == whole.read_bytes()
-    told = read_telemetry(folder / "telemetry.jsonl")
-    assert told == read_telemetry(tmp_path / "whole" / "telemetry.jsonl")
+    killed, whole = killed_and_whole(base, settings, data, tmp_path, killed_after)
+    told = read_telemetry(killed / "telemetry.jsonl")
+    assert told == read_telemetry(whole / "telemetry.jsonl")
     assert {record.values["skipped"] for record in told} == {0.0, 1.0}
 
 

@@ -16,17 +16,13 @@ from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.eight_bit import in_full
 from pipeline.unlearning.optimizers import make_optimizer
 from pipeline.unlearning.preconditioner import denominators
-from pipeline.unlearning.telemetry import StepRecord
-from tests.unlearning.short_runs import experiment, folder_of, lopsided
+from tests.unlearning.killing import killed_and_whole
+from tests.unlearning.short_runs import experiment, lopsided
 from tests.unlearning.stepping import take_steps
 
 KINDS = ("adamw_fused", "adamw_8bit")
 APART = {"adamw_fused": 1e-4, "adamw_8bit": 0.25}
 """Largest distance of three steps from AdamW's, in their length: a byte holds two digits."""
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the trainer catches it."""
 
 
 def asked(optimizer: str, restriction: str, **update: object) -> Experiment:
@@ -57,19 +53,10 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
 ) -> None:
     asked(optimizer, "step")
     settings = experiment(None, optimizer=optimizer, restriction="step", telemetry_every=1)
-    whole = train(base, settings, data, folder_of(tmp_path, "whole"))
-    folder = folder_of(tmp_path, "killed")
-
-    def kill(record: StepRecord) -> None:
-        if record.step == killed_after:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(base, settings, data, folder, kill)
-    assert train(base, settings, data, folder).read_bytes() == whole.read_bytes()
+    killed, whole = killed_and_whole(base, settings, data, tmp_path, killed_after)
     last = Path("checkpoints", "step-000006", "state.safetensors")
-    assert (folder / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
-    state = load_file(folder / last)
+    assert (killed / last).read_bytes() == (whole / last).read_bytes()
+    state = load_file(killed / last)
     bytes_each = sorted(value.element_size() for key, value in state.items() if "/state2/" in key)
     assert not bytes_each if optimizer == "adamw_fused" else bytes_each[0] == 1
 

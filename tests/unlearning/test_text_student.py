@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from pipeline.unlearning import train
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.text_student import TextStudent, with_texts
 from pipeline.unlearning.workers import workers_of_this_process
+from tests.gloo import free_port, one_of_two
 from tests.unlearning.conftest import CONTEXTS
 from tests.unlearning.short_runs import lopsided
 
@@ -83,23 +82,15 @@ def test_recomputed_activations_train_to_the_same_encoder(
 
 
 def _work(rank: int, port: int, data: TrainingSet, folder: Path) -> None:
-    torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
-    try:
+    with one_of_two(rank, port):
         base = load_model("fashion-canvas")
         train(base, settings(), data, folder, workers=workers_of_this_process())
-    finally:
-        torch.distributed.destroy_process_group()
 
 
 def test_two_workers_equal_one_on_the_joint_batch(
     base: DiffusionModel, told: TrainingSet, tmp_path: Path
 ) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    spawn(_work, args=(port, told, tmp_path / "together"), nprocs=2)
+    spawn(_work, args=(free_port(), told, tmp_path / "together"), nprocs=2)
     train(base, settings(), told, tmp_path / "alone")
     states = [
         load_file(tmp_path / name / "checkpoints" / "step-000003" / "state.safetensors")

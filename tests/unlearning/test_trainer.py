@@ -12,13 +12,9 @@ from safetensors.torch import load_file
 from pipeline.diffusion import DiffusionModel
 from pipeline.unlearning import DivergedError, train
 from pipeline.unlearning.batches import Pool, TrainingSet
-from pipeline.unlearning.telemetry import StepRecord, read_telemetry
+from pipeline.unlearning.telemetry import read_telemetry
+from tests.unlearning.killing import killed_and_whole, train_until_killed
 from tests.unlearning.short_runs import experiment, folder_of
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing in the trainer catches it."""
-
 
 RESUMED: list[tuple[int, dict[str, object]]] = [
     (1, {}),
@@ -40,20 +36,9 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
     update: dict[str, object],
 ) -> None:
     settings = experiment(None, **{"telemetry_every": 1, **update})
-    whole = train(base, settings, data, folder_of(tmp_path, "whole"))
-    folder = folder_of(tmp_path, "killed")
-
-    def kill(record: StepRecord) -> None:
-        if record.step == killed_after:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(base, settings, data, folder, kill)
-    resumed = train(base, settings, data, folder)
-    assert resumed.read_bytes() == whole.read_bytes()
-    assert read_telemetry(folder / "telemetry.jsonl") == read_telemetry(
-        tmp_path / "whole" / "telemetry.jsonl"
-    )
+    killed, whole = killed_and_whole(base, settings, data, tmp_path, killed_after)
+    told = [read_telemetry(each / "telemetry.jsonl") for each in (killed, whole)]
+    assert told[0] == told[1]
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(
@@ -160,12 +145,7 @@ def test_checkpoints_of_other_settings_do_not_crowd_out_new_ones(
     folder = folder_of(tmp_path, "run")
     train(base, experiment(learning_rate=1e-4), data, folder)
 
-    def kill(record: StepRecord) -> None:
-        if record.step == 4:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(base, experiment(), data, folder, kill)
+    train_until_killed(base, experiment(), data, folder, 4)
     steps: list[int] = []
     train(base, experiment(), data, folder, lambda record: steps.append(record.step))
     assert steps == [6]

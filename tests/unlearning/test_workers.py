@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from pipeline.unlearning import train
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.telemetry import read_telemetry
 from pipeline.unlearning.workers import workers_of_this_process
+from tests.gloo import free_port, one_of_two
 from tests.unlearning.short_runs import folder_of, lopsided
 
 CASES = {
@@ -30,29 +29,17 @@ CASES = {
 
 
 def _work(rank: int, port: int, data: TrainingSet, folder: Path) -> None:
-    torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
-    try:
+    with one_of_two(rank, port):
         base, workers = load_model("fashion-canvas"), workers_of_this_process()
         for name, settings in CASES.items():
             train(base, settings, data, folder / name, workers=workers)
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="module")
 def together(data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of what two workers trained, one folder a case."""
     folder = tmp_path_factory.mktemp("together")
-    spawn(_work, args=(_free_port(), data, folder), nprocs=2)
+    spawn(_work, args=(free_port(), data, folder), nprocs=2)
     return folder
 
 
