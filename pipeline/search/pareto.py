@@ -41,9 +41,11 @@ def front_mask(values: ArrayLike, directions: Sequence[Objective]) -> NDArray[np
     mask: NDArray[np.bool_] = np.asarray(np.isfinite(costs).all(axis=1))
     finite = costs[mask]
     on_front = np.ones(len(finite), dtype=bool)
-    for i, row in enumerate(finite):
-        better = (finite <= row).all(axis=1) & (finite < row).any(axis=1)
-        on_front[i] = not better.any()
+    # In this order whatever dominates a row comes before it: a row that is reached is on the front.
+    for i in np.lexsort(finite.T):
+        if on_front[i]:
+            row = finite[i]
+            on_front &= ~((row <= finite).all(axis=1) & (row < finite).any(axis=1))
     mask[mask] = on_front
     return mask
 
@@ -73,17 +75,16 @@ def hypervolume_history(
     values: ArrayLike, reference: Sequence[float] | Floats, directions: Sequence[Objective]
 ) -> Floats:
     """The hypervolume after each row of `values` (N, M), in their order: (N,), never falling."""
-    rows = np.asarray(values, dtype=np.float64).reshape(-1, len(directions))
-    history = np.zeros(len(rows))
-    front = rows[:0]
-    for i, row in enumerate(rows):
-        front = np.concatenate([front, row[None]])
-        mask = front_mask(front, directions)
-        front = front[mask]
-        if mask[-1] or i == 0:
-            history[i] = hypervolume(front, reference, directions)
-        else:
-            history[i] = history[i - 1]
+    costs = _costs(values, directions)
+    corner = _costs(np.array([reference]), directions)[0]
+    history = np.zeros(len(costs))
+    covered = 0.0
+    front = costs[:0]  # of the rows so far that cover anything
+    for i, row in enumerate(costs):
+        if np.isfinite(row).all() and (row < corner).all() and not (front <= row).all(axis=1).any():
+            front = np.concatenate([front[(front < row).any(axis=1)], row[None]])
+            covered = _volume(front, corner)
+        history[i] = covered
     return history
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.config import Objective, SearchSpace, load_space
@@ -75,40 +76,81 @@ class SweepRecord:
 
 
 def read_sweep(folder: Path) -> SweepRecord:
-    """Read a sweep's folder.
+    """Read a sweep's folder once.
 
     Raises:
         ValueError: there is no sweep in it.
     """
-    folder = folder.resolve()
-    manifest = read_json(folder / SWEEP)
-    if manifest is None:
-        raise ValueError(
-            f"{folder}: expected a sweep (a folder with {SWEEP}), found {_instead(folder)}"
-        )
-    space = load_space(folder / SPACE)
-    trials: tuple[TrialRecord, ...] = ()
-    # Reading would create the journal.
-    if (folder / STUDY).exists():
-        try:
-            study = load_study(folder, manifest["name"])
-        except KeyError:
-            pass  # the process was killed between making the journal and its first line
-        else:
-            trials = tuple(
-                _trial(folder, space, trial)
-                for trial in study.get_trials(deepcopy=False)
-                if trial.state in _STATES
+    return SweepReader(folder).read()
+
+
+class SweepReader:
+    """Reads a sweep's folder again and again, at the cost of what is new in it.
+
+    Of a journal of a thousand trials all lines would be parsed after each trial, and all spaces.
+
+    Args:
+        folder: of the sweep; it need not be there before the first `read`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._study: optuna.Study | None = None
+        self._ended: dict[int, TrialRecord] = {}
+        self._space: tuple[int, SearchSpace] | None = None
+
+    def read(self) -> SweepRecord:
+        """The sweep as it is now.
+
+        Raises:
+            ValueError: there is no sweep in the folder.
+        """
+        folder = self._folder
+        manifest = read_json(folder / SWEEP)
+        if manifest is None:
+            raise ValueError(
+                f"{folder}: expected a sweep (a folder with {SWEEP}), found {_instead(folder)}"
             )
-    return SweepRecord(
-        name=manifest["name"],
-        folder=folder,
-        space=space,
-        objectives=space.objectives,
-        base_metrics=(read_json(folder / BASE) or {}).get("metrics", {}),
-        trials=trials,
-        status=cast("SweepStatus", manifest["status"]),
-    )
+        space = self._read_space()
+        return SweepRecord(
+            name=manifest["name"],
+            folder=folder,
+            space=space,
+            objectives=space.objectives,
+            base_metrics=(read_json(folder / BASE) or {}).get("metrics", {}),
+            trials=self._read_trials(space, manifest["name"]),
+            status=cast("SweepStatus", manifest["status"]),
+        )
+
+    def _read_space(self) -> SearchSpace:
+        # Its budget changes when the sweep is resumed: the file is then another one.
+        path = self._folder / SPACE
+        version = path.stat().st_mtime_ns if path.exists() else 0
+        if self._space is None or self._space[0] != version:
+            self._space = (version, load_space(path))
+        return self._space[1]
+
+    def _read_trials(self, space: SearchSpace, name: str) -> tuple[TrialRecord, ...]:
+        if self._study is None:
+            if not (self._folder / STUDY).exists():
+                return ()  # reading would create the journal
+            try:
+                self._study = load_study(self._folder, name)
+            except KeyError:
+                return ()  # the process was killed between making the journal and its first line
+        return tuple(
+            self._read_trial(space, trial)
+            for trial in self._study.get_trials(deepcopy=False)
+            if trial.state in _STATES
+        )
+
+    def _read_trial(self, space: SearchSpace, trial: FrozenTrial) -> TrialRecord:
+        known = self._ended.get(trial.number)
+        if known is None:
+            known = _trial(self._folder, space, trial)
+            if known.state != "running":  # nothing is noted of a trial after its end
+                self._ended[trial.number] = known
+        return known
 
 
 def _trial(folder: Path, space: SearchSpace, trial: FrozenTrial) -> TrialRecord:

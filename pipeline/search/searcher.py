@@ -34,7 +34,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         super().__init__(metric=None, mode=None)
         self._study = study
         self._folder = folder
-        self._max_concurrent = max_concurrent
+        self.max_concurrent = max_concurrent
         self._changed = changed
         self._numbers: dict[str, int] = {}
         self._interrupted: deque[Proposal] = deque()
@@ -53,7 +53,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial's folder; None while enough are running; FINISHED after the last."""
-        if len(self._numbers) >= self._max_concurrent:
+        if len(self._numbers) >= self.max_concurrent:
             return None
         while self._interrupted or self._study.remaining:
             proposal = self._interrupted.popleft() if self._interrupted else self._study.ask()

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ray import tune
 
@@ -21,7 +21,7 @@ from pipeline.search.lineage import with_lineage
 from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
 from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
-from pipeline.search.records import SweepRecord, SweepStatus, read_sweep
+from pipeline.search.records import SweepReader, SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
 from pipeline.search.searcher import StudySearcher
 from pipeline.search.study import SweepStudy
@@ -39,6 +39,7 @@ def run_sweep(
     resume: bool,
     view: View,
     on_change: Callable[[], None] = lambda: None,
+    drive: Callable[[dict[str, Any]], None] = drive_trial,
 ) -> SweepRecord:
     """Run the trials of a sweep that its budget has left.
 
@@ -52,6 +53,7 @@ def run_sweep(
         resume: whether to go on with the sweep in the folder.
         view: told of every change.
         on_change: called after every change, in this thread; it should return at once.
+        drive: what runs a trial in a process of its own; takes and reports what `drive_trial` does.
 
     Raises:
         ValueError: the folder holds a sweep and `resume` is false, or none and it is true, or one
@@ -74,7 +76,7 @@ def run_sweep(
             write_text(folder / SPACE, dump_space(space))
             _set_status(folder, "running")
             try:
-                _run(space, folder, view, on_change)
+                _run(space, folder, view, on_change, drive)
             except KeyboardInterrupt:
                 pass
             finally:
@@ -86,7 +88,13 @@ def run_sweep(
     return record
 
 
-def _run(space: SearchSpace, folder: Path, view: View, on_change: Callable[[], None]) -> None:
+def _run(
+    space: SearchSpace,
+    folder: Path,
+    view: View,
+    on_change: Callable[[], None],
+    drive: Callable[[dict[str, Any]], None],
+) -> None:
     if _status(space, folder) == "finished":
         return
     view.prepare("starting Ray", 0, 0)
@@ -94,22 +102,29 @@ def _run(space: SearchSpace, folder: Path, view: View, on_change: Callable[[], N
         concurrent = concurrency(space.scaling, space.budget.max_concurrent)
         prepare_on_cluster(space, folder, view, concurrent)
 
+        reader = SweepReader(folder)
+
         def changed() -> None:
-            view.show(read_sweep(folder), concurrent)
+            view.show(reader.read(), concurrent)
             on_change()
 
         searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
         changed()
         if searcher.planned:
-            _tune(space, folder, searcher, concurrent)
+            _tune(space, folder, searcher, drive)
     shutil.rmtree(folder / RAY, ignore_errors=True)
 
 
-def _tune(space: SearchSpace, folder: Path, searcher: StudySearcher, concurrent: int) -> None:
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(concurrent)
+def _tune(
+    space: SearchSpace,
+    folder: Path,
+    searcher: StudySearcher,
+    drive: Callable[[dict[str, Any]], None],
+) -> None:
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(searcher.max_concurrent)
     constants = {"store": str(store_root()), "scratch": str(folder / RAY / "train")}
     tune.Tuner(
-        tune.with_resources(drive_trial, driver_resources(space.scaling)),
+        tune.with_resources(drive, driver_resources(space.scaling)),
         param_space=constants,
         tune_config=tune.TuneConfig(
             search_alg=searcher, num_samples=searcher.planned, reuse_actors=True

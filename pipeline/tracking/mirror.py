@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.search.places import SWEEP
-from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
+from pipeline.search.records import SweepReader, SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect, experiment_id, set_patience
 from pipeline.tracking.ledger import Ledger, Sent, server_name
 from pipeline.tracking.sweep_run import (
@@ -38,6 +38,7 @@ LEDGER: Final = "mlflow.json"
 
 _LONGEST_PAUSE: Final = 60.0  # seconds between two tries while the server is away
 _FIGURES_EVERY: Final = 20.0  # seconds; a page of the front is 5 MB
+_LEDGER_SHARE: Final = 0.05  # of the time; it is written whole, and what it lacks is found again
 _FAILURES_IN_A_ROW: Final = 2  # one failing trial is that trial's fault, two are the server's
 _LONGEST_REASON: Final = 300
 
@@ -77,6 +78,7 @@ class Mirror:
     ) -> None:
         self.folder = folder
         self.uri = tracking_uri() if uri is None else uri
+        self._reader = SweepReader(folder)
         self._interval = interval
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -86,6 +88,7 @@ class Mirror:
         self._backlog = Backlog(reason="nothing was sent yet")
         self._to: Destination | None = None
         self._figures_at = -_FIGURES_EVERY
+        self._ledger_due = 0.0
 
     def start(self) -> None:
         """Mirror in a background thread; returns at once, whatever the server does."""
@@ -151,7 +154,7 @@ class Mirror:
             return self._backlog
 
     def _pass(self, *, figures: bool) -> Backlog:
-        record = read_sweep(self.folder)
+        record = self._reader.read()
         table = table_of(record)
         ledger = Ledger.load(self.folder / LEDGER, self.uri)
         unsent = tuple(t.number for t in record.trials if not _settled(t, ledger, table))
@@ -203,7 +206,7 @@ class Mirror:
 
         `summary` of the result says that it does.
         """
-        remember = partial(ledger.save, self.folder / LEDGER)
+        remember = partial(self._remember, ledger)
         unsent: list[int] = []
         reason: str | None = None
         in_a_row = 0
@@ -227,7 +230,15 @@ class Mirror:
                 reason = reason or f"trial {trial.number}: {_said(error)}"
             else:
                 in_a_row = 0
+        ledger.save(self.folder / LEDGER)
         return Backlog(tuple(unsent), in_a_row == _FAILURES_IN_A_ROW, reason)
+
+    def _remember(self, ledger: Ledger) -> None:
+        began = time.monotonic()
+        if began >= self._ledger_due:
+            ledger.save(self.folder / LEDGER)
+            now = time.monotonic()
+            self._ledger_due = now + (now - began) / _LEDGER_SHARE
 
 
 def _settled(trial: TrialRecord, ledger: Ledger, table: Table) -> bool:

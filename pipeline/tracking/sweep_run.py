@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 import pipeline
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE as BASE_METRICS
@@ -36,6 +38,7 @@ BASE: Final = "base/"
 
 _STATUS: Final = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED"}
 _FILES: Final = (SPACE, PROMPTS, BASE_METRICS)
+_DESCRIBED: Final = 20  # members of the front in a run's description, which MLflow cuts at 8000
 
 
 def sweep_tags(record: SweepRecord) -> dict[str, str]:
@@ -167,11 +170,13 @@ def _description(table: Table) -> str:
         "| trial | " + " | ".join(names) + " |",
         "|---" * (len(names) + 1) + "|",
     ]
-    members = [row for row in table.rows if row.trial in table.front]
-    shown = [
-        (str(row.trial), row.values or ())
-        for row in sorted(members, key=lambda row: row.values or ())
-    ]
+    members = sorted(
+        (row for row in table.rows if row.trial in table.front), key=lambda row: row.values or ()
+    )
+    if len(members) > _DESCRIBED:
+        lines.insert(2, f"{_DESCRIBED} of them, evenly chosen from end to end:")
+        members = [members[round(i)] for i in np.linspace(0, len(members) - 1, _DESCRIBED)]
+    shown = [(str(row.trial), row.values or ()) for row in members]
     if all(name in table.base for name in names):
         shown.append(("base", tuple(table.base[name] for name in names)))
     lines += [

@@ -11,7 +11,7 @@ import pytest
 from pipeline.config import dump_space
 from pipeline.search.files import write_json
 from pipeline.search.outcome import Outcome
-from pipeline.search.records import read_sweep
+from pipeline.search.records import SweepReader, read_sweep
 from pipeline.search.study import SweepStudy
 from tests.search.spaces import smoke_space
 
@@ -49,6 +49,21 @@ def test_a_sweep_is_read_with_trials_of_every_state(folder: Path) -> None:
     assert rate == asked[0].values["update.learning_rate"]
     mix = asked[0].values["prompts.retain_mix"]
     assert first.params["prompts.retain_mix.generic"] == mix["generic"]
+
+
+def test_a_reader_sees_what_is_new_and_reads_the_end_of_a_trial_once(folder: Path) -> None:
+    reader = SweepReader(folder)
+    assert reader.read() == read_sweep(folder)
+    study = SweepStudy(folder, smoke_space())
+    for number in range(3):
+        study.ask()
+        assert reader.read() == read_sweep(folder)
+        study.tell(number, Outcome({"erasure": 0.9, "alignment": 0.8}, None, 2.0))
+        assert reader.read() == read_sweep(folder)
+    before, after = reader.read(), reader.read()
+    assert all(a is b for a, b in zip(before.trials, after.trials, strict=True))
+    (folder / "space.yaml").write_text(dump_space(smoke_space(budget={"trials": 77})))
+    assert reader.read().space.budget.trials == 77
 
 
 def test_a_sweep_that_has_just_begun_has_no_trials_and_stays_untouched(folder: Path) -> None:
