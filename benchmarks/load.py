@@ -79,10 +79,19 @@ def objectives(params: dict[str, Any]) -> dict[str, float]:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """What was seen when so many trials had ended: seconds since the start, bytes, runs."""
+    """What was seen when so many trials had ended.
+
+    Attributes:
+        ended: trials.
+        seconds: since the first reading.
+        cpu_seconds: that the driver, with searcher, Tune's loop and mirror in it, has computed.
+        driver_bytes: that it holds.
+        mirrored: trials of which MLflow knows.
+    """
 
     ended: int
     seconds: float
+    cpu_seconds: float
     driver_bytes: int
     mirrored: int
 
@@ -120,6 +129,7 @@ class Watch:
             Reading(
                 ended,
                 time.monotonic() - self._began,
+                time.process_time(),
                 self._process.memory_info().rss,
                 len((read_json(self._folder / LEDGER) or {}).get("trials", {})),
             )
@@ -180,13 +190,15 @@ def measure(trials: int) -> None:
         raise SystemExit(f"MLflow has not got all of it: {backlog.reason}")
     waited = time.monotonic() - began
     folder = sweeps_folder() / "load"
-    print(
-        "\n| trials ended | ms a trial | driver, MiB | runs in MLflow |\n| --- | --- | --- | --- |"
-    )
+    print("\n| trials ended | ms a trial | of them the driver computes | driver, MiB | in MLflow |")
+    print("| --- | --- | --- | --- | --- |")
     readings = watches[0].readings
     for before, now in itertools.pairwise(readings):
-        spent = 1000 * (now.seconds - before.seconds) / (now.ended - before.ended)
-        print(f"| {now.ended} | {spent:.0f} | {now.driver_bytes / MEBI:.0f} | {now.mirrored} |")
+        trials = now.ended - before.ended
+        spent = 1000 * (now.seconds - before.seconds) / trials
+        cpu = 1000 * (now.cpu_seconds - before.cpu_seconds) / trials
+        held = now.driver_bytes / MEBI
+        print(f"| {now.ended} | {spent:.0f} | {cpu:.0f} | {held:.0f} | {now.mirrored} |")
     print(f"\nMLflow had all of it {waited:.0f} s after the last trial.")
     print(f"Disk: {json.dumps(disk(folder))} MiB")
 

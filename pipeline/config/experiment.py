@@ -286,6 +286,12 @@ class ScalingConfig(Section):
     """CPU cores a worker; 1 or more."""
     gpus_per_worker: AtLeastZero = 0.0
     """GPUs a worker; 0 or more, fractions share one."""
+    out_of_memory: Literal["halve", "fail"] = "halve"
+    """What becomes of a trial that ran out of memory: it is run once more with half the rows at a
+    time, or it has failed."""
+    hang_minutes: Positive = 30.0
+    """Minutes without a step or a batch of pictures after which a worker is taken for hung and
+    ended; its trial is run anew from its last checkpoint; more than 0."""
 
 
 def _known_metric(name: str) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.diffusion.conditions import Conditions
 from pipeline.diffusion.families import Drawing
 from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.pulse import beat
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -83,6 +84,7 @@ def sample_latents(
         for row, latent in zip(mine, sampled[: len(mine)].float().cpu(), strict=True):
             latents[row] = latent
         done += len(mine)
+        beat()
         if progress is not None:
             progress(done, count)
     return torch.stack(latents)
@@ -101,8 +103,9 @@ def _batches(guidances: Sequence[float], size: int) -> Iterator[tuple[list[int],
 @torch.no_grad()
 def decode(model: DiffusionModel, latents: Tensor, batch: int = 32) -> Tensor:
     """Pictures of scaled latents (N, C, H, W): (N, 3, sides), float32 in [-1, 1]."""
-    pictures = [
-        model.family.decode(model.pipeline, chunk.to(model.device)).float().clamp(-1, 1).cpu()
-        for chunk in latents.split(batch)
-    ]
+    pictures = []
+    for chunk in latents.split(batch):
+        decoded = model.family.decode(model.pipeline, chunk.to(model.device))
+        pictures.append(decoded.float().clamp(-1, 1).cpu())
+        beat()
     return torch.cat(pictures)

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPModel, CLIPTokenizer
 
+from pipeline.diffusion.pulse import beat
+
 _BATCH = 64
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)  # what CLIP folders without a processor expect
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -105,6 +107,7 @@ class ClipJudge:
             inputs = (shown - self._mean) / self._std
             pooled = self.model.vision_model(inputs).pooler_output
             features.append(self.model.visual_projection(pooled).float().cpu())
+            beat()
         return F.normalize(torch.cat(features), dim=-1)
 
     @torch.no_grad()

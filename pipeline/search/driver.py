@@ -32,7 +32,6 @@ def drive_trial(config: dict[str, Any]) -> None:
         tune.report(Outcome({}, reason, None).as_result())
         return
     error = folder / ERROR
-    error.unlink(missing_ok=True)
     try:
         _drive(folder, config)
     except Exception:
@@ -42,14 +41,21 @@ def drive_trial(config: dict[str, Any]) -> None:
 
 
 def _drive(folder: Path, config: dict[str, Any]) -> None:
+    # Imported here, so that the sweep's own process needs no torch.
+    from pipeline.search.shortage import take_up
+
     issued = float(config["issued"])
-    scaling = load_space(folder / EXPERIMENT).fixed().scaling
+    experiment = load_space(folder / EXPERIMENT).fixed()
+    scaling = experiment.scaling
+    given_up = take_up(folder, experiment)
+    if given_up is not None:
+        tune.report(given_up.as_result())
+        return
     if scaling.workers > 1:
         from pipeline.search.workers import run_worker_group
 
         run_worker_group(folder, Path(config["store"]), issued, scaling, Path(config["scratch"]))
         return
-    # Imported here, so that the sweep's own process needs no torch.
     import torch
 
     from pipeline.diffusion import Store

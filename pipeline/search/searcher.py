@@ -14,7 +14,7 @@ from pipeline.config import ConfigError, dump_experiment
 from pipeline.search.distributions import flatten
 from pipeline.search.files import write_json, write_text
 from pipeline.search.outcome import Outcome
-from pipeline.search.places import ERROR, EXPERIMENT, PARAMS, trial_name
+from pipeline.search.places import ERROR, EXPERIMENT, HANG, PARAMS, trial_name
 from pipeline.search.study import Proposal, SweepStudy
 
 
@@ -116,4 +116,12 @@ def _last_words(folder: Path) -> str:
         lines = (folder / ERROR).read_text(encoding="utf-8").strip().splitlines()
     except FileNotFoundError:
         lines = []
-    return lines[-1] if lines else "its worker died, and died again when it was run anew"
+    if lines:
+        return lines[-1]
+    hung = sorted(path.name for path in folder.glob(HANG.format("*")) if path.stat().st_size)
+    if hung:
+        return (
+            "its worker made no progress for scaling.hang_minutes, again and again; where it was "
+            f"is in {', '.join(hung)}; raise the minutes if it is only slow"
+        )
+    return "its worker died, and died again when it was run anew"

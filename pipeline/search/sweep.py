@@ -29,6 +29,9 @@ from pipeline.search.study import SweepStudy
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
 
+_KILLED_FOR_MEMORY: Final = "running low on memory"
+"""Ray's word for what its memory monitor does."""
+
 _LEAST_FREE_BYTES: Final = 500 * 10**6
 
 
@@ -133,9 +136,22 @@ def _tune(
             name=f"session-{time.time_ns()}",
             storage_path=str(folder / RAY),
             failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            callbacks=[_MemoryDeaths()],
             verbose=0,
         ),
     ).fit()
+
+
+class _MemoryDeaths(tune.Callback):  # type: ignore[misc]  # ray is untyped
+    """Leaves word in a trial's folder that Ray ended its process as memory ran short."""
+
+    def on_trial_recover(self, **info: Any) -> None:
+        """Before the trial is run anew."""
+        trial = info["trial"]
+        if _KILLED_FOR_MEMORY in str(trial.get_error()):
+            from pipeline.search.shortage import note_death
+
+            note_death(Path(trial.config["folder"]))
 
 
 def _create(space: SearchSpace, folder: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 from pipeline.config import Experiment, load_space
 from pipeline.diffusion import DiffusionModel, Store
 from pipeline.diffusion.load import fastest_device, load_model
+from pipeline.diffusion.pulse import watched
 from pipeline.diffusion.share import Share
 from pipeline.diffusion.synthesis import synthesize_share
 from pipeline.diffusion.weights import apply_weights
@@ -36,12 +37,14 @@ from pipeline.search.places import (
     EXPERIMENT,
     FAILURE,
     GALLERY,
+    HANG,
     PICTURES,
     REPORT,
     SAMPLES,
     TIMING,
     WEIGHTS,
 )
+from pipeline.search.shortage import note_shortage, with_less_at_once
 from pipeline.unlearning import (
     DivergedError,
     edit,
@@ -104,8 +107,16 @@ def run_trial(
             better in another process, from the last checkpoint.
     """
     laps = Laps(issued)
-    if not workers.leads:
+    patience = 60 * load_space(folder / EXPERIMENT).fixed().scaling.hang_minutes
+    with watched(folder / HANG.format(workers.rank), patience):
+        if workers.leads:
+            return _lead_once(folder, store, workers, laps, judgement)
         return _follow(folder, store, workers, laps, judgement)
+
+
+def _lead_once(
+    folder: Path, store: Store, workers: Workers, laps: Laps, judgement: Judgement
+) -> Outcome:
     with folder_lock(folder, wait=_STRAY_SECONDS):
         ended = Outcome.read(folder)
         if ended is not None:
@@ -117,7 +128,8 @@ def run_trial(
             failure = {"kind": type(error).__name__, "message": str(error)}
             write_json(folder / TIMING, laps.total())
             write_json(folder / FAILURE, failure)
-        except Exception:
+        except Exception as error:
+            note_shortage(folder, error)
             write_text(folder / ERROR, traceback.format_exc())
             raise
         outcome = Outcome.read(folder)
@@ -156,10 +168,13 @@ def _follow(
 ) -> Outcome:
     try:
         trial = _unlearn(folder, store, workers, laps)
+        pictures = drawn_in(folder / PICTURES, store)
+        _draw_together(trial, store, pictures, workers, judgement)
     except DivergedError as error:
         return Outcome({}, str(error), None)
-    pictures = drawn_in(folder / PICTURES, store)
-    _draw_together(trial, store, pictures, workers, judgement)
+    except Exception as error:
+        note_shortage(folder, error)
+        raise
     return Outcome({}, None, None)
 
 
@@ -175,7 +190,7 @@ class _Unlearned:
 
 def _unlearn(folder: Path, store: Store, workers: Workers, laps: Laps) -> _Unlearned:
     """What all workers do together, up to the model that is judged."""
-    experiment = load_space(folder / EXPERIMENT).fixed()
+    experiment = with_less_at_once(load_space(folder / EXPERIMENT).fixed(), folder)
     with laps.lap("load"):
         base = base_model(experiment)
         prompt_set = build_prompt_set(experiment.concept, experiment.prompts)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pipeline.config import Experiment
 from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.pulse import beat
 from pipeline.diffusion.recomputing import recompute_activations
 from pipeline.diffusion.sharing import copy_around
 from pipeline.diffusion.trained import Trained, copy_to_train, count_trained, write_count
@@ -84,6 +85,7 @@ def train(
         done += 1
         watch = done % update.telemetry_every == 0 or done in (1, update.steps)
         record = stepper.step(done, forget, retain, watch=watch)
+        beat()
         if telemetry is None:
             continue
         if record is not None:
@@ -137,7 +139,11 @@ def _changed(denoiser: nn.Module, base: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def _config_hash(experiment: Experiment) -> str:
-    """Hash of what decides the weights, so that a checkpoint of other settings is never resumed."""
-    plain = experiment.model_dump(mode="json")
+    """Hash of what decides the weights, so that a checkpoint of other settings is never resumed.
+
+    In how many parts a batch is taken decides nothing but the last bits, and may change when memory
+    ran out.
+    """
+    plain = experiment.model_dump(mode="json", exclude={"update": {"accumulate"}})
     deciding = {key: plain[key] for key in ("seed", "model", "losses", "update", "closed_form")}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()

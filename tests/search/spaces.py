@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from pipeline.config import SearchSpace, parse_space
+from pipeline.config import SearchSpace, dump_experiment, parse_space
 
 SMOKE = """
 name: smoke
@@ -36,3 +37,22 @@ def smoke_space(**sections: dict[str, Any]) -> SearchSpace:
     for section, settings in sections.items():
         tree.setdefault(section, {}).update(settings)
     return parse_space(tree)
+
+
+def values(space: SearchSpace, diversity: float = 0.5) -> dict[str, object]:
+    """A value for each of the smoke space's distributions."""
+    return {
+        "prompts.forget_diversity": diversity,
+        "prompts.retain_mix": {"same_context": 0.2, "neighbours": 0.3, "generic": 0.5},
+        "update.restriction": "gradient",
+        "update.learning_rate": 1e-4,
+        "update.steps": space.distributions["update.steps"].low,  # type: ignore[union-attr]
+    }
+
+
+def put_trial(folder: Path, space: SearchSpace, diversity: float = 0.5) -> Path:
+    """A trial's folder with its experiment."""
+    folder.mkdir(parents=True)
+    experiment = space.fill(values(space, diversity))
+    (folder / "experiment.yaml").write_text(dump_experiment(experiment))
+    return folder

@@ -13,8 +13,7 @@ from pipeline.diffusion.load import load_model
 from pipeline.diffusion.weights import apply_weights
 from pipeline.evaluation import Report
 from pipeline.search.trial import run_trial
-from tests.search.spaces import smoke_space
-from tests.search.test_trial import values
+from tests.search.spaces import smoke_space, values
 
 
 def test_a_trained_text_encoder_is_judged_and_found_again(tmp_path: Path) -> None:

@@ -8,31 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import SearchSpace, dump_experiment
+from pipeline.config import dump_experiment
 from pipeline.diffusion import Store
 from pipeline.search.files import write_json
 from pipeline.search.laps import Laps
 from pipeline.search.outcome import Outcome
 from pipeline.search.preparation import corner_experiments, prepare
 from pipeline.search.trial import run_trial
-from tests.search.spaces import smoke_space
-
-
-def values(space: SearchSpace, diversity: float) -> dict[str, object]:
-    return {
-        "prompts.forget_diversity": diversity,
-        "prompts.retain_mix": {"same_context": 0.2, "neighbours": 0.3, "generic": 0.5},
-        "update.restriction": "gradient",
-        "update.learning_rate": 1e-4,
-        "update.steps": space.distributions["update.steps"].low,  # type: ignore[union-attr]
-    }
-
-
-def put_trial(folder: Path, space: SearchSpace, diversity: float = 0.5) -> Path:
-    folder.mkdir(parents=True)
-    experiment = space.fill(values(space, diversity))
-    (folder / "experiment.yaml").write_text(dump_experiment(experiment))
-    return folder
+from tests.search.spaces import put_trial, smoke_space, values
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,7 @@ from pipeline.search.planning.plan import Plan, corners, make_plan
 from pipeline.search.preparation import prepare
 from pipeline.unlearning.memory import rows
 from tests.diffusion.tiny import build
-from tests.search.spaces import smoke_space
-from tests.search.test_trial import put_trial
+from tests.search.spaces import put_trial, smoke_space
 
 FACTOR = 1.6
 """How far a measured peak may be from the estimate."""

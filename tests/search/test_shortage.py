@@ -1,0 +1,107 @@
+"""Trials that run out of memory: the allocator's own refusals, and what the next attempt does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.config import Experiment
+from pipeline.search.files import read_json, write_json
+from pipeline.search.shortage import note_death, note_shortage, take_up, with_less_at_once
+from tests.search.spaces import smoke_space, values
+
+
+def experiment_of(**sections: dict[str, Any]) -> Experiment:
+    space = smoke_space(**sections)
+    return space.fill(values(space))
+
+
+def refusal() -> BaseException:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    return caught.value
+
+
+def test_a_first_attempt_is_run_as_it_was_asked_for(tmp_path: Path) -> None:
+    experiment = experiment_of()
+    assert take_up(tmp_path, experiment) is None
+    assert with_less_at_once(experiment, tmp_path) == experiment
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_after_a_refusal_half_the_rows_are_taken_where_it_happened(
+    trained: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    experiment = experiment_of()
+    take_up(tmp_path, experiment)
+    if trained:
+        (tmp_path / "weights.safetensors").touch()
+    note_shortage(tmp_path, refusal())
+    (tmp_path / "error.txt").write_text("RuntimeError")
+    assert take_up(tmp_path, experiment) is None
+    assert not (tmp_path / "error.txt").exists()
+    again = with_less_at_once(experiment, tmp_path)
+    assert again.update.accumulate == (1 if trained else 2)
+    assert again.evaluation.batch == (4 if trained else 8)
+    assert again.update.forget_batch == experiment.update.forget_batch
+    # A later attempt, after another kind of death, keeps what was learned.
+    assert take_up(tmp_path, experiment) is None
+    assert with_less_at_once(experiment, tmp_path) == again
+
+
+@pytest.mark.parametrize(
+    ("sections", "deaths", "why"),
+    [
+        ({}, 2, "with half the rows at a time too"),
+        ({"update": {"accumulate": 4}}, 1, "with one row at a time"),
+        ({"scaling": {"out_of_memory": "fail"}}, 1, "scaling.out_of_memory is fail"),
+    ],
+)
+def test_a_trial_that_cannot_do_with_less_has_failed_with_advice(
+    sections: dict[str, dict[str, Any]], deaths: int, why: str, tmp_path: Path
+) -> None:
+    experiment = experiment_of(**sections)
+    for _ in range(deaths):
+        assert take_up(tmp_path, experiment) is None
+        note_death(tmp_path)
+    outcome = take_up(tmp_path, experiment)
+    assert outcome is not None
+    assert outcome.reason is not None
+    assert why in outcome.reason
+    assert "raise update.accumulate" in outcome.reason
+    assert take_up(tmp_path, experiment) == outcome
+
+
+def test_other_errors_change_nothing(tmp_path: Path) -> None:
+    experiment = experiment_of()
+    for error in (ValueError("no"), RuntimeError("shapes differ"), ChildProcessError()):
+        take_up(tmp_path, experiment)
+        note_shortage(tmp_path, error)
+        assert take_up(tmp_path, experiment) is None
+    assert with_less_at_once(experiment, tmp_path) == experiment
+
+
+def test_a_cause_counts_as_well(tmp_path: Path) -> None:
+    error = ValueError("a worker failed")
+    error.__cause__ = refusal()
+    note_shortage(tmp_path, error)
+    assert read_json(tmp_path / "shortage.json") == {"short": "training"}
+
+
+def test_a_wordless_death_is_put_down_to_the_kernel_only_where_it_killed(tmp_path: Path) -> None:
+    experiment = experiment_of()
+    take_up(tmp_path, experiment)
+    began = read_json(tmp_path / "attempt.json")
+    assert began is not None
+    assert take_up(tmp_path, experiment) is None
+    assert not (tmp_path / "shortage.json").exists()
+    # As the file would be had the kernel killed for memory since: its count cannot be turned back.
+    write_json(tmp_path / "attempt.json", {**began, "oom_kills": began["oom_kills"] - 1})
+    take_up(tmp_path, experiment)
+    assert with_less_at_once(experiment, tmp_path).update.accumulate == 2
+    write_json(tmp_path / "attempt.json", {"boot": "another machine", "oom_kills": -9})
+    assert take_up(tmp_path, experiment) is None
