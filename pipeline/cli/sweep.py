@@ -95,6 +95,10 @@ def _run(space: SearchSpace, folder: Path, *, resume: bool) -> None:
     except KeyboardInterrupt:
         note(f"interrupted; go on with: unlearn resume {folder.name}")
         raise typer.Exit(INTERRUPTED) from None
+    except OSError:
+        mirror.close(_LAST_WORDS_SECONDS)
+        note(f"stopped, and nothing is lost; go on later with: unlearn resume {folder.name}")
+        raise
     _judge(record)
 
 

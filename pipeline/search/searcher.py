@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ray.tune.search import Searcher
 
@@ -17,6 +18,9 @@ from pipeline.search.outcome import Outcome
 from pipeline.search.places import ERROR, EXPERIMENT, HANG, PARAMS, trial_name
 from pipeline.search.study import Proposal, SweepStudy
 
+_FULL_BELOW: Final = 32 * 2**20
+_FULL_WORDS: Final = "No space left on device"
+
 
 class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
     """Hands out interrupted trials first, then new ones, up to the study's budget.
@@ -26,7 +30,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         folder: the sweep's.
         max_concurrent: trials at a time.
         changed: called after a trial began or ended.
+
+    Attributes:
+        disk_is_full: whether that has ended a trial; no other one is handed out then.
     """
+
+    disk_is_full = False
 
     def __init__(
         self, study: SweepStudy, folder: Path, max_concurrent: int, changed: Callable[[], None]
@@ -53,6 +62,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial's folder; None while enough are running; FINISHED after the last."""
+        finished: str = Searcher.FINISHED
+        if self.disk_is_full:
+            return finished
         if len(self._numbers) >= self.max_concurrent:
             return None
         while self._interrupted or self._study.remaining:
@@ -67,7 +79,6 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             self._numbers[trial_id] = proposal.number
             self._changed()
             return {"folder": str(folder), "issued": time.time()}
-        finished: str = Searcher.FINISHED
         return finished
 
     def on_trial_complete(
@@ -76,14 +87,22 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         result: Mapping[str, Any] | None = None,
         error: bool = False,  # noqa: FBT001, FBT002 - Ray's signature
     ) -> None:
-        """Tell the study how a trial ended; one that was only interrupted stays running."""
+        """Tell the study how a trial ended; one that was only interrupted stays running.
+
+        What a full disk ended is no failure of the trial: it goes on from its last checkpoint once
+        there is room, and so would all later ones end.
+        """
         number = self._numbers.pop(trial_id, None)
         if number is None:
             return
         folder = self._folder / trial_name(number)
         outcome = Outcome.from_result(result) or Outcome.read(folder)
         if outcome is None and error:
-            outcome = Outcome({}, _last_words(folder), None)
+            last_words = _last_words(folder)
+            if _FULL_WORDS in last_words or shutil.disk_usage(folder).free < _FULL_BELOW:
+                self.disk_is_full = True
+                return
+            outcome = Outcome({}, last_words, None)
         if outcome is not None:
             self._study.tell(number, outcome)
             self._changed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -61,6 +62,7 @@ def run_sweep(
     Raises:
         ValueError: the folder holds a sweep and `resume` is false, or none and it is true, or one
             of another space; another process runs it; a model, a judge or disk space is missing.
+        OSError: the disk became full; the sweep goes on from there once there is room.
     """
     folder = folder.resolve()
     record: SweepRecord | None = None
@@ -115,6 +117,8 @@ def _run(
         changed()
         if searcher.planned:
             _tune(space, folder, searcher, drive)
+        if searcher.disk_is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     shutil.rmtree(folder / RAY, ignore_errors=True)
 
 
