@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,7 +119,8 @@ def _run(
         searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
         changed()
         if searcher.planned:
-            _tune(space, folder, searcher, drive)
+            with _own_interrupts():
+                _tune(space, folder, searcher, drive)
         if searcher.disk_is_full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     shutil.rmtree(folder / RAY, ignore_errors=True)
@@ -144,6 +148,21 @@ def _tune(
             verbose=0,
         ),
     ).fit()
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Give Ctrl-C back to this process afterwards: Tune keeps the first one after a run to itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where Tune leaves signals alone
+        return
+    signals = (signal.SIGINT, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _MemoryDeaths(tune.Callback):  # type: ignore[misc]  # ray is untyped

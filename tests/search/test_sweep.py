@@ -113,7 +113,9 @@ def test_a_sweep_runs_all_its_trials_and_a_divergence_is_a_failure(home: Path) -
     )
     folder = home / "sweeps" / "smoke"
     changes: list[int] = []
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
     sweep = sweep_now(space, folder, changes=changes)
+    assert signal.getsignal(signal.SIGINT) is on_ctrl_c  # Tune would keep the next one to itself
     assert sweep == read_sweep(folder)
     assert sweep.status == "finished"
     assert [trial.number for trial in sweep.trials] == [0, 1, 2, 3]
