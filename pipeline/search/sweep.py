@@ -152,7 +152,7 @@ def _tune(
 
 @contextmanager
 def _own_interrupts() -> Iterator[None]:
-    """Give Ctrl-C back to this process afterwards: Tune keeps the first one after a run to itself."""
+    """Give Ctrl-C back to this process afterwards: Tune keeps the first one to itself."""
     if threading.current_thread() is not threading.main_thread():
         yield  # where Tune leaves signals alone
         return
