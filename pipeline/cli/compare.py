@@ -42,10 +42,11 @@ def compare(
     """
     from pipeline.cli.folders import comparison_folder
     from pipeline.config import load_comparison
+
+    comparison = load_comparison(file)  # what is wrong with it is told before Ray is imported
     from pipeline.search.comparison import run_comparison
     from pipeline.search.comparison_claim import selected
 
-    comparison = load_comparison(file)
     pairs = selected(comparison, target or (), method or ())
     watcher = _Watcher(comparison, comparison_folder(comparison.name))
     try:

@@ -18,6 +18,7 @@ INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT."""
 
 _PACKAGE: Final = "pipeline"
+_LONGEST_NAME: Final = 100
 # What a full disk or a folder's owner does is no bug of ours, and no traceback helps with it.
 _SURROUNDINGS: Final = {
     errno.EACCES: "make it writable, or choose another folder",
@@ -26,6 +27,10 @@ _SURROUNDINGS: Final = {
     errno.ENOSPC: "free some space, or choose a folder on another disk with --home",
     errno.EDQUOT: "free some space, or choose a folder on another disk with --home",
 }
+
+
+# Whoever asks for such a name has made it up.
+_NAMES: Final = (errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class Unsuccessful(Exception):  # noqa: N818 - it is an outcome, not an error
@@ -43,6 +48,12 @@ def exit_code_for(error: Exception) -> int | None:
         return FAILED
     if isinstance(error, ValueError) and _raised_here(error):
         complain(str(error))
+        return BAD_INPUT
+    if isinstance(error, OSError) and error.errno in _NAMES:
+        place = str(error.filename)
+        shown = place if len(place) <= _LONGEST_NAME else place[:_LONGEST_NAME] + "..."
+        reason = os.strerror(error.errno).lower()
+        complain(f"{shown}: expected the name of a file or a folder, got {reason}; correct it")
         return BAD_INPUT
     if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
         place = f"{error.filename}: " if error.filename else ""

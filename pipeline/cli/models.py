@@ -6,7 +6,6 @@ that load models.
 
 from __future__ import annotations
 
-import json
 import re
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.folders import existing_sweep
 from pipeline.config import embedded, load_space, parse_space
+from pipeline.config.plain_json import load_object
 from pipeline.config.space import put
+from pipeline.config.user_path import user_path
 from pipeline.search.lineage import with_lineage
 from pipeline.search.places import EXPERIMENT, MANIFEST, WEIGHTS, sweeps_folder, trial_name
 
@@ -65,7 +66,7 @@ def find_model(name: str) -> FoundModel:
     Raises:
         ValueError: there is no such model.
     """
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if embedded("base", name) is not None:
         return FoundModel(name)
     if (folder / "model_index.json").is_file():
@@ -156,8 +157,4 @@ def _experiment_of(folder: Path) -> Experiment | None:
 
 
 def _json(path: Path) -> dict[str, object]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: expected JSON, got: {error}; promote the trial again") from error
-    return data if isinstance(data, dict) else {}
+    return load_object(path, "promote the trial again")

@@ -44,9 +44,11 @@ def plan(
     from pipeline.cli.models import with_known_base
     from pipeline.config import load_space
     from pipeline.search.machine import amount
+    from pipeline.search.requirements import check_words
 
     space = with_known_base(load_space(file, list(changes or ())))
     given = None if memory is None else amount(memory)
+    check_words(space)  # in no time, and before a model is looked for
     from pipeline.diffusion import Store
     from pipeline.search.places import store_root
     from pipeline.search.planning.fit import why_not

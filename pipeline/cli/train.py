@@ -94,13 +94,13 @@ def _experiment(
 
 def _values_of(sweep: Path, trial: int) -> dict[str, Any]:
     """What a trial drew: dotted path -> value, a simplex as one share a name."""
+    from pipeline.config.plain_json import load_object
     from pipeline.search.places import PARAMS, trial_name
 
     path = sweep / trial_name(trial) / PARAMS
     if not path.is_file():
         raise ValueError(f"{sweep.name}: expected a trial {trial}, there is none of this number")
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
+    return load_object(path, f"go on with `unlearn resume {sweep.name}`")
 
 
 def _wanted(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pipeline.config.distributions import DISTRIBUTION_NAMES, Distribution, extremes
-from pipeline.config.problems import ConfigError, Problem, quote
+from pipeline.config.problems import MOST_SHOWN, ConfigError, Problem, quote
 from pipeline.config.space import ONLY_WITH, drop, filled_tree, validated
 
 
@@ -29,6 +29,8 @@ def value_problems(
         drop(base, path)
     problems: dict[tuple[str, str, str], Problem] = {}
     for words, path, values in _variations(distributions):
+        if len(problems) >= MOST_SHOWN:
+            break
         others = [*left_out, *(other for other in distributions if other != path)]
         for problem in _problems(filled_tree(base, distributions, values)):
             if any(_within(problem.path, other) for other in others):

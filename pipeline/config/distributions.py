@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
@@ -48,6 +47,20 @@ class Simplex:
 
 
 Distribution = Uniform | IntUniform | Choice | Simplex
+
+_LARGEST: Final = 1e300
+"""Bounds of what is drawn lie below it, so that widths and logarithms are numbers, too."""
+
+
+def count_extremes(distribution: Distribution) -> int:
+    """How many `extremes` there are."""
+    match distribution:
+        case Choice(options):
+            return len(options)
+        case Simplex(names):
+            return len(names)
+        case _:
+            return 2
 
 
 def extremes(distribution: Distribution) -> tuple[tuple[str, Any], ...]:
@@ -129,8 +142,9 @@ def _misfit(path: str, arguments: list[Any], *, whole: bool, log: bool) -> Probl
     keyword = path.rpartition(".")[2]
     kinds = (int,) if whole else (int, float)
     noun = "two whole numbers" if whole else "two finite numbers"
+    # Compared rather than converted: a whole number may be too large for a float.
     numbers = all(
-        isinstance(bound, kinds) and not isinstance(bound, bool) and math.isfinite(bound)
+        isinstance(bound, kinds) and not isinstance(bound, bool) and abs(bound) < _LARGEST
         for bound in arguments
     )
     if len(arguments) != 2 or not numbers:  # noqa: PLR2004 - a pair

@@ -23,6 +23,9 @@ _FILES: Final = (
     "prompts.test_retain_file",
     "prompts.vocabulary",
 )
+_MOST_POINTS: Final = 8
+"""Of an override's path; an experiment's have four at most."""
+
 _VOCABULARY_ENDINGS: Final = (".yaml", ".yml")
 """A vocabulary without them is the name of one that ships."""
 
@@ -34,7 +37,7 @@ def load_space(path: Path, overrides: Sequence[str] = ()) -> SearchSpace:
     current one; both become absolute, so that a trial in another folder finds them.
 
     Args:
-        path: a YAML file of at most 1 MB.
+        path: a YAML file of at most `MAX_BYTES`.
         overrides: `dotted.path=yaml-value`, for example `update.steps=20`; applied in order.
 
     Raises:
@@ -81,21 +84,27 @@ def read_file(path: Path) -> str:
         ConfigError: it cannot be read, is too long, or is no UTF-8.
     """
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
-            expected = f"a file of at most {MAX_BYTES} bytes"
-            raise ConfigError([Problem(str(path), expected, f"{path.stat().st_size} bytes")])
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ConfigError([Problem(str(path), "UTF-8 text", "other bytes")]) from None
+        with path.open("rb") as file:
+            # What is no file, such as a pipe, has no size to ask for.
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or "an error").lower()
         raise ConfigError([Problem(str(path), "a readable YAML file", reason)]) from None
+    if len(raw) > MAX_BYTES:
+        expected = f"a file of at most {MAX_BYTES} bytes"
+        raise ConfigError([Problem(str(path), expected, "more", "is it the right file?")])
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        place, remedy = f"{path}, line {line}", "save the file as UTF-8"
+        raise ConfigError([Problem(place, "UTF-8 text", "other bytes", remedy)]) from None
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     path = path.strip()
-    if not equals or not path or not all(path.split(".")):
+    if not equals or not all(path.split(".")) or path.count(".") > _MOST_POINTS:
         remedy = "for example update.steps=20"
         raise ConfigError([Problem("override", "dotted.path=value", quote(override), remedy)])
     value = plain_value(text, f"override {path}")

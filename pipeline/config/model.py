@@ -13,7 +13,8 @@ from pipeline.config.sections import Count, Positive, Section, Text, rule_broken
 def _as_pattern(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+    # Parentheses in hundreds of others, or counts that no computer holds.
+    except (re.error, RecursionError, OverflowError) as error:
         expected = "a regular expression"
         raise rule_broken("", expected, text, f"it cannot be read: {error}") from error
     return text

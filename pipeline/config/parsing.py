@@ -9,6 +9,7 @@ from typing import Any, Final
 from pipeline.config.checking import value_problems
 from pipeline.config.distributions import (
     Distribution,
+    count_extremes,
     looks_like_distribution,
     read_distribution,
 )
@@ -38,6 +39,9 @@ FIXED: Final = (
 )
 """Paths that may hold no distribution: trials that differ in them could not be compared."""
 
+_MOST_EXTREMES: Final = 500
+"""Each is tried before anything runs."""
+
 
 def parse_space(text_or_tree: str | Mapping[str, Any], source: str = "text") -> SearchSpace:
     """Read a search space from YAML text or plain data.
@@ -63,6 +67,11 @@ def parse_space(text_or_tree: str | Mapping[str, Any], source: str = "text") -> 
             unread.append(_before_list(path))
         else:
             distributions[path] = found
+    number = sum(map(count_extremes, distributions.values()))
+    if number > _MOST_EXTREMES:
+        expected = f"distributions of at most {_MOST_EXTREMES} bounds, options and names together"
+        remedy = "search less, or write a range in place of a list"
+        raise ConfigError([*problems, Problem(source, expected, str(number), remedy)])
     problems += value_problems(tree, distributions, unread)
     if problems:
         raise ConfigError(problems)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
+from unicodedata import category
 
 import yaml
 
-from pipeline.config.plain_yaml import load_yaml
+from pipeline.config.plain_yaml import MAX_DEPTH, load_yaml
 from pipeline.config.problems import ConfigError, Problem, quote
 
 
@@ -21,14 +22,14 @@ def plain_tree(text_or_tree: str | Mapping[str, Any], source: str) -> dict[str, 
     if isinstance(text_or_tree, str):
         tree = plain_value(text_or_tree, source)
     else:
-        tree = deepcopy(dict(text_or_tree))
+        tree = dict(text_or_tree)
     if not isinstance(tree, dict):
         remedy = "begin with `name:` and `concept:`"
         raise ConfigError([Problem(source, "a mapping of settings", quote(tree), remedy)])
     problems = list(oddities(tree, ""))
     if problems:
         raise ConfigError(problems)
-    return tree
+    return deepcopy(tree)
 
 
 def plain_value(text: str, place: str) -> Any:
@@ -50,7 +51,8 @@ def plain_value(text: str, place: str) -> Any:
         expected, got, came = detail.removeprefix("expected ").partition(", got ")
         if got:
             raise ConfigError([Problem(where, expected, came)]) from None
-        raise ConfigError([Problem(where, "YAML", "something else", detail)]) from None
+        remedy = f"{detail}; indent by spaces, not by tabs" if "'\\t'" in detail else detail
+        raise ConfigError([Problem(where, "YAML", "something else", remedy)]) from None
     except yaml.YAMLError as error:
         raise ConfigError(
             [Problem(place, "YAML", "something else", " ".join(str(error).split()))]
@@ -58,8 +60,13 @@ def plain_value(text: str, place: str) -> Any:
 
 
 def oddities(node: Any, path: str) -> Iterator[Problem]:
-    """What YAML allows and an experiment does not: keys that are no names, exotic types."""
-    if isinstance(node, dict):
+    """What YAML allows and an experiment does not: keys that are no names, exotic types and text.
+
+    Data of other origins may also be nested deeper than YAML that is read.
+    """
+    if path.count(".") >= MAX_DEPTH:
+        yield Problem(path, f"at most {MAX_DEPTH} levels of nesting", "more")
+    elif isinstance(node, dict):
         for key, value in node.items():
             place = f"{path}.{key}" if path else str(key)
             if not isinstance(key, str) or "." in key or not key or not key.isprintable():
@@ -69,5 +76,9 @@ def oddities(node: Any, path: str) -> Iterator[Problem]:
     elif isinstance(node, list):
         for number, value in enumerate(node):
             yield from oddities(value, f"{path}.{number}")
-    elif node is not None and not isinstance(node, str | int | float | bool):
+    elif isinstance(node, str):
+        # No file can have such a name, and no file can be written with half a character in it.
+        if any(category(letter) in ("Cc", "Cs") and letter not in "\t\n" for letter in node):
+            yield Problem(path, "text without control characters", quote(node), "remove them")
+    elif node is not None and not isinstance(node, int | float | bool):
         yield Problem(path, "a plain value", type(node).__name__, "remove the YAML tag")

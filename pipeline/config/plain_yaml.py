@@ -1,5 +1,7 @@
 """YAML as people mean it: plain data, `1e-4` a number, `no` a word, no key twice, no aliases.
 
+What cannot be an experiment is refused before it costs much: tags, deep nesting, very many values.
+
 PyYAML follows YAML 1.1, where `1e-4` is text, `no` is false and `1:30` is ninety. The loader and
 the dumper here share the core types of YAML 1.2 instead, so what is dumped loads as it was.
 """
@@ -12,8 +14,14 @@ from typing import Any, Final
 
 import yaml
 
-MAX_BYTES: Final = 1_000_000
+MAX_BYTES: Final = 500_000
 """Longest text that is parsed; an experiment file has a few thousand bytes."""
+
+MAX_VALUES: Final = 20_000
+"""Most keys and values that are parsed, at some 10,000 a second."""
+
+MAX_DEPTH: Final = 32
+"""Deepest nesting that is parsed; an experiment has five levels."""
 
 _MERGE_KEY = "<<"
 
@@ -42,15 +50,26 @@ def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = _resolvers()
+    depth = 0
+    values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         # A few nested aliases write out to gigabytes ("billion laughs").
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(
-                None, None, "expected the value itself, got an alias (*name)", event.start_mark
-            )
-        return super().compose_node(parent, index)
+        if isinstance(event, yaml.AliasEvent):
+            raise _refusal("expected the value itself, got an alias (*name)", event)
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!"):
+            raise _refusal(f"expected a plain value, got the tag {tag}", event)
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise _refusal(f"expected at most {MAX_VALUES} keys and values, got more", event)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise _refusal(f"expected at most {MAX_DEPTH} levels of nesting, got more", event)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(
         self,
@@ -67,6 +86,10 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
+
+
+def _refusal(message: str, event: Any) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, message, event.start_mark)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -86,12 +109,14 @@ def load_yaml(text: str) -> Any:
         raise yaml.YAMLError(f"expected at most {MAX_BYTES} bytes, got more")
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader's subclass
-    except RecursionError:
-        raise yaml.YAMLError("expected a few levels of nesting, got hundreds") from None
-    except ValueError as error:  # a whole number of thousands of digits
-        raise yaml.YAMLError(
-            f"expected plain values, got one that Python refuses: {error}"
-        ) from None
+    except yaml.reader.ReaderError as error:
+        # It has a position, but neither line nor column.
+        before = text[: error.position].split("\n")
+        mark = yaml.Mark("", error.position, len(before) - 1, len(before[-1]), None, 0)
+        message = f"expected text, got the control character U+{ord(text[error.position]):04X}"
+        raise yaml.MarkedYAMLError(None, None, message, mark) from None
+    except ValueError:
+        raise yaml.YAMLError("expected plain values, got a number of thousands of digits") from None
 
 
 def dump_yaml(data: Any, *, flow: bool = False) -> str:

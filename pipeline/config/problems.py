@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
+from itertools import takewhile
 from types import UnionType
 from typing import Any, Final, get_args
 
@@ -15,6 +17,9 @@ from pipeline.config.plain_yaml import dump_yaml
 from pipeline.config.suggestions import did_you_mean
 
 _LONGEST_QUOTE: Final = 70
+_LONGEST_PATH: Final = 200
+MOST_SHOWN: Final = 50
+"""Problems that a message lists."""
 _FORMER_RULE: Final = "restricted_gradient"
 """What 0.1.0 called the weighted sum of both projected gradients."""
 _NOT_IN_THE_FILE: Final = ("[key]", "[name]", "[by axis]")
@@ -54,16 +59,22 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        line = f"{self.path}: expected {self.expected}, got {self.got}"
+        path = _cut(self.path, _LONGEST_PATH)
+        line = f"{path}: expected {self.expected}, got {self.got}"
         return f"{line} ({self.remedy})" if self.remedy else line
 
 
 class ConfigError(ValueError):
-    """An experiment or a search space that cannot be; its text lists every problem, one a line."""
+    """An experiment or a search space that cannot be; its text lists every problem, one a line.
+
+    Of very many problems it lists the first ones.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
+        more = len(self.problems) - len(lines)
+        super().__init__("\n".join([*lines, *([f"and {more} more problems"] if more else [])]))
 
     def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[Problem, ...]]]:
         """Pickle the problems, not their text, so that the error crosses processes."""
@@ -74,16 +85,24 @@ def quote(value: Any) -> str:
     """A value as the file would write it, on one short line."""
     if value is None:
         return "nothing"
+    value = _beginning(value, [_LONGEST_QUOTE])
     if isinstance(value, str):
         text = value if value.isprintable() and value.strip() else repr(value)
     else:
         text = " ".join(dump_yaml(value, flow=True).split()) if _is_plain(value) else repr(value)
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
+    return _cut(text, _LONGEST_QUOTE)
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> tuple[Problem, ...]:
-    """Pydantic's errors in the words of the file's author; `model` is what was validated."""
-    return tuple(_problem(details, model) for details in error.errors(include_url=False))
+    """Pydantic's errors in the words of the file's author; `model` is what was validated.
+
+    Of very many errors the first ones, and how many more there are.
+    """
+    details = error.errors(include_url=False)
+    problems = [_problem(each, model) for each in details[: MOST_SHOWN - 1]]
+    if more := len(details) - len(problems):
+        problems.append(Problem("further on", "known and valid settings", f"{more} more problems"))
+    return tuple(problems)
 
 
 def setting_paths(model: type[BaseModel], prefix: str = "") -> dict[str, type[BaseModel] | None]:
@@ -111,14 +130,16 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     kind, value = details["type"], details["input"]
     if kind == "rule":
         place = ".".join(part for part in (path, context["field"]) if part)
-        return Problem(place, context["expected"], context["got"], context["remedy"])
+        got = _cut(context["got"], _LONGEST_PATH)
+        return Problem(place, context["expected"], got, context["remedy"])
     if kind == "string_pattern_mismatch" and path == "name":
         expected = "1 to 64 of a-z, 0-9, `.`, `_`, `-`, the first a letter or a digit"
         return Problem(path, expected, quote(value))
     if kind == "missing":
         return Problem(path, "a value", "nothing", "add it")
     if kind == "extra_forbidden":
-        return Problem(path, "a known setting", path.rpartition(".")[2], _known(path, model))
+        name = _cut(path.rpartition(".")[2], _LONGEST_QUOTE)
+        return Problem(path, "a known setting", name, _known(path, model))
     if kind in _LIMITS:
         key, phrase = _LIMITS[kind]
         remedy = _near_option(value, context[key]) if kind == "literal_error" else ""
@@ -126,6 +147,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     return Problem(path, _KINDS.get(kind, details["msg"]), quote(value), _kind_remedy(kind, value))
 
 
+@cache
 def _known(path: str, model: type[BaseModel]) -> str:
     section, _, name = path.rpartition(".")
     paths = setting_paths(model)
@@ -155,6 +177,24 @@ def _near_option(value: Any, listed: str) -> str:
 
 def _limit(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def _beginning(value: Any, room: list[int]) -> Any:
+    """As much of a value as a quote has room for, at a letter a node: all of it may be huge."""
+    room[0] -= 1
+    match value:
+        case str():
+            return value[: _LONGEST_QUOTE + 1]
+        case dict():
+            entries = takewhile(lambda _: room[0] > 0, value.items())
+            return {key: _beginning(entry, room) for key, entry in entries}
+        case list():
+            return [_beginning(entry, room) for entry in takewhile(lambda _: room[0] > 0, value)]
+    return value
 
 
 def _is_plain(value: Any) -> bool:

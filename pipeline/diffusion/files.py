@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
+from pipeline.config.plain_json import load_object
+from pipeline.config.problems import quote
 from pipeline.diffusion.families import FAMILIES, Family
+from pipeline.diffusion.families.part import LIBRARIES
+from pipeline.diffusion.reading import REMEDY, index_of
 
 INDEX: Final = "model_index.json"
 """The file that makes a folder a diffusers pipeline, and names its class and parts."""
@@ -18,6 +21,12 @@ _STEMS: Final = ("diffusion_pytorch_model", "model")
 
 _TEXTS: Final = ("json", "txt", "model")
 """Endings of configurations, vocabularies and sentence-piece models."""
+
+_HASHED: Final = ("*/*.json", "*/*.txt", "*/*.safetensors")
+"""What a model's fingerprint reads beside them."""
+
+_FLAT: Final = (".json", ".txt", ".model", ".jinja", ".safetensors")
+"""Endings of what transformers reads of a folder of its own."""
 
 _PICKLED: Final = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _MOST_SHOWN: Final = 3
@@ -35,13 +44,16 @@ def family_of(folder: Path) -> Family:
             f"{folder}: expected a diffusers pipeline (a folder with model_index.json)"
         )
     _check_link(folder, index)
-    text = index.read_text(encoding="utf-8", errors="replace")
-    try:
-        return FAMILIES[json.loads(text)["_class_name"]]
-    except (ValueError, KeyError, TypeError):
+    said = index_of(folder)
+    name = said.get("_class_name")
+    family = FAMILIES.get(name) if isinstance(name, str) else None
+    if family is None:
         raise ValueError(
-            f"{index}: expected _class_name to be one of {', '.join(FAMILIES)}, got {text[:200]}"
-        ) from None
+            f"{index}: expected _class_name to be one of {', '.join(FAMILIES)}, got {quote(name)}; "
+            "convert the model with diffusers, or name another one"
+        )
+    _check_parts(index, said, family, folder)
+    return family
 
 
 def patterns(family: Family, folder: Path) -> list[str]:
@@ -108,10 +120,50 @@ def check_links(family: Family, folder: Path) -> None:
     Raises:
         ValueError: a file is a link that leads elsewhere.
     """
-    read = patterns(family, folder)
+    read = [*patterns(family, folder), *_HASHED]
     for path in folder.rglob("*"):
-        if any(fnmatchcase(path.relative_to(folder).as_posix(), pattern) for pattern in read):
+        name = path.relative_to(folder).as_posix()
+        leads_on = path.is_symlink() and path.is_dir()
+        if leads_on or any(fnmatchcase(name, pattern) for pattern in read):
             _check_link(folder, path)
+    for part in family.parts_in(folder):
+        check_shards(folder / part, folder)
+
+
+def check_flat(folder: Path) -> None:
+    """The same for a folder in transformers' layout, and that no pickle is named as a shard.
+
+    Raises:
+        ValueError: a file is a link that leads elsewhere, or an index names such files.
+    """
+    for path in folder.iterdir():
+        if path.suffix in _FLAT:
+            _check_link(folder, path)
+    check_shards(folder, folder)
+
+
+def check_shards(part: Path, folder: Path) -> None:
+    """Make sure that an index of shards names safetensors beside it: loaders would read any path.
+
+    Args:
+        part: holds the index, if there is one.
+        folder: of the whole model, that no link leads out of.
+
+    Raises:
+        ValueError: it names others.
+    """
+    for stem in _STEMS:
+        index = part / f"{stem}.safetensors.index.json"
+        if not index.is_file():
+            continue
+        shards = load_object(index, REMEDY).get("weight_map")
+        for name in shards.values() if isinstance(shards, dict) else [None]:
+            if not _is_beside(name):
+                raise ValueError(
+                    f"{index}: expected names of .safetensors files beside it, got {quote(name)}; "
+                    f"{REMEDY}"
+                )
+            _check_link(folder, part / name)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -119,11 +171,43 @@ def names_in(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
+def _is_beside(name: object) -> TypeGuard[str]:
+    return isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors")
+
+
+def _check_parts(index: Path, said: Mapping[str, Any], family: Family, folder: Path) -> None:
+    """Libraries import what an index names: only their own classes may stand there."""
+    parts = {
+        part: named
+        for part, named in said.items()
+        if not part.startswith("_") and (isinstance(named, list) or part in family.parts)
+    }
+    for part, named in parts.items():
+        match named:
+            case [None, None] | [str(), str()]:
+                continue
+        raise ValueError(
+            f"{index}: expected a library and a class as {part}, got {quote(named)}; {REMEDY}"
+        )
+    unused = family.unused_in(folder)
+    for part, (library, name) in parts.items():
+        if part not in unused and library not in (None, *LIBRARIES):
+            raise ValueError(
+                f"{index}: expected {part} to be of {' or '.join(LIBRARIES)}, got {name} of "
+                f"{library}; code of other origin is never run: convert the model"
+            )
+
+
 def _check_link(folder: Path, path: Path) -> None:
     homes = [folder.resolve()]
     if folder.parent.name == "snapshots":
         homes.append((folder.parent.parent / "blobs").resolve())
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError):  # a link in a circle
+        target = path.readlink()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError(f"{path}: expected a file, got a device or a pipe; {REMEDY}")
     if not any(target.is_relative_to(home) for home in homes):
         raise ValueError(
             f"{path}: expected a file of the model's own folder, got a link to {target}; put the "
@@ -133,7 +217,7 @@ def _check_link(folder: Path, path: Path) -> None:
 
 def _texts_of(family: Family, folder: Path) -> list[str]:
     """Parts without weights: scheduler and tokenizers."""
-    index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    index = index_of(folder)
     unused = {*family.parts, *family.unused_in(folder)}
     named = [name for name, value in index.items() if isinstance(value, list) and value[0]]
     # A name is a folder's: one that is a path would lead out of the model's.

@@ -13,6 +13,7 @@ import transformers
 from safetensors import safe_open
 
 from pipeline.config.embedded import embedded
+from pipeline.config.user_path import user_path
 from pipeline.diffusion.families import Family
 from pipeline.diffusion.files import (
     INDEX,
@@ -24,6 +25,7 @@ from pipeline.diffusion.files import (
 )
 from pipeline.diffusion.hub import cached, fetch, listed, may_be_hub_id
 from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.reading import index_of, reading
 
 
 def load_model(
@@ -73,7 +75,7 @@ def fingerprint(folder: Path) -> str:
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    names = json.loads((folder / "model_index.json").read_text(encoding="utf-8")).get("id2label")
+    names = index_of(folder).get("id2label")
     if names is not None:
         # The names of classes are to such a model what a tokenizer is to others.
         digest.update(json.dumps(names, sort_keys=True).encode())
@@ -102,7 +104,7 @@ def locate(base: str, revision: str | None = None) -> Located:
         ValueError: as for `load_model`.
     """
     inside = embedded("base", base)
-    path = Path(base).expanduser() if inside is None else inside
+    path = user_path(base) if inside is None else inside
     if path.is_dir():
         folder = path.resolve()
         family = family_of(folder)
@@ -128,11 +130,20 @@ def locate(base: str, revision: str | None = None) -> Located:
 
 
 def stored_dtype(part: Path) -> torch.dtype:
-    """The precision of a part's weights on disk."""
+    """The precision of a part's weights on disk.
+
+    Raises:
+        ValueError: the file is damaged, or its numbers are none that a model computes with.
+    """
     # The shortest name is the plain one, which is what is loaded; others are variants of it.
     found = part.glob("*.safetensors")
     path = min(found, key=lambda path: (len(path.name), path.name))
-    with safe_open(path, "pt") as file:
-        name = next(iter(file.keys()))
-        dtype: torch.dtype = file.get_tensor(name).dtype
+    with reading(path, "whole safetensors"), safe_open(path, "pt") as file:
+        names = list(file.keys())
+        dtype: torch.dtype = file.get_tensor(names[0]).dtype if names else torch.bool
+    if not dtype.is_floating_point:
+        raise ValueError(
+            f"{path}: expected weights in floating point, got {dtype if names else 'none'}; fetch "
+            "or save the model again"
+        )
     return dtype

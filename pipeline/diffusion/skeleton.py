@@ -6,12 +6,10 @@ parameters takes no more than a tiny one, and runs, to no result, in seconds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import diffusers
 import torch
@@ -23,8 +21,10 @@ from pipeline.config import ModelConfig
 from pipeline.diffusion.conditions import Conditions
 from pipeline.diffusion.families import Family
 from pipeline.diffusion.families.family import Pipeline
+from pipeline.diffusion.families.part import class_of
 from pipeline.diffusion.load import fingerprint, locate, stored_dtype
 from pipeline.diffusion.parameters import trainable
+from pipeline.diffusion.reading import reading
 from pipeline.diffusion.trained import (
     chosen_of_encoders,
     encoders_to_train,
@@ -147,23 +147,15 @@ def skeleton(base: str, revision: str | None = None) -> Skeleton:
 
 
 def _part(folder: Path, name: str) -> nn.Module:
-    index: Mapping[str, Any] = json.loads((folder / "model_index.json").read_text("utf-8"))
-    library, kind = index[name]
+    made = class_of(folder, name)
     verbosity = diffusers.utils.logging.get_verbosity()
     diffusers.utils.logging.set_verbosity_error()  # names of classes are no setting it knows
     try:
-        match library:
-            case "diffusers":
-                made = getattr(diffusers, kind)
-                part: nn.Module = made.from_config(made.load_config(folder / name))
-            case "transformers":
-                made = getattr(transformers, kind)
-                part = made(made.config_class.from_pretrained(folder / name))
-            case _:
-                raise ValueError(
-                    f"{folder / 'model_index.json'}: expected a {name} of diffusers or "
-                    f"transformers, got one of {library}; convert the model"
-                )
+        with reading(folder / name / "config.json", f"that of a {made.__name__}"):
+            if issubclass(made, transformers.PreTrainedModel):
+                part: nn.Module = made(made.config_class.from_pretrained(folder / name))
+            else:
+                part = made.from_config(made.load_config(folder / name))
     finally:
         diffusers.utils.logging.set_verbosity(verbosity)
     return part.eval()

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipeline.diffusion.lora import is_lora, merged
 from pipeline.diffusion.model import DiffusionModel
+from pipeline.diffusion.reading import reading
 from pipeline.diffusion.sharing import copy_around
 
 _READABLE = 0o644  # safetensors writes files that their owner alone can read
@@ -91,14 +92,13 @@ def changed_tensors(model: DiffusionModel, base: DiffusionModel) -> dict[str, Te
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, "pt") as file:
-            # The library opens a handle that only lists names through its own method.
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            story: dict[str, str] = json.loads((file.metadata() or {}).get("story", "{}"))
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: expected readable safetensors, got: {error}") from error
-    return tensors, story
+    remedy = "train or promote it again"
+    with reading(path, "readable safetensors", remedy), safe_open(path, "pt") as file:
+        # The library opens a handle that only lists names through its own method.
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        story = json.loads((file.metadata() or {}).get("story", "{}"))
+    told = story if isinstance(story, dict) else {}
+    return tensors, {str(key): str(value) for key, value in told.items()}
 
 
 def _by_part(model: DiffusionModel, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -5,22 +5,35 @@ Legend: N pictures, D width of the shared feature space.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPModel, CLIPTokenizer
 
+from pipeline.config.plain_json import load_object
+from pipeline.config.problems import quote
+from pipeline.diffusion.files import check_flat
 from pipeline.diffusion.pulse import beat
+from pipeline.diffusion.reading import reading
 
 _BATCH = 64
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)  # what CLIP folders without a processor expect
 _OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+_REMEDY = "save it again with its model's and its tokenizer's save_pretrained"
+_CHANNELS = 3
+
+
+def _is_of_channels(numbers: object) -> bool:
+    return (
+        isinstance(numbers, list | tuple)
+        and len(numbers) == _CHANNELS
+        and all(isinstance(number, int | float) for number in numbers)
+    )
 
 
 class ClipJudge:
@@ -63,30 +76,27 @@ class ClipJudge:
                 f"{folder}: expected a CLIP (config.json, model.safetensors and its tokenizer); "
                 "name the folder of one, or `fashion-canvas` for the embedded one"
             )
-        kind = json.loads((folder / "config.json").read_text()).get("model_type")
+        check_flat(folder)
+        kind = load_object(folder / "config.json", _REMEDY).get("model_type")
         if kind != "clip":
             raise ValueError(
                 f"{folder}: expected a CLIP, got a model of the type {kind}; name the folder of one"
             )
-        try:
+        with reading(folder, "a CLIP in transformers' layout", _REMEDY):
             model = CLIPModel.from_pretrained(
                 folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
             )
             tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ValueError(
-                f"{folder}: expected a CLIP in transformers' layout, got: {error}; save it again "
-                "with its model's and its tokenizer's save_pretrained"
-            ) from error
         path = folder / "preprocessor_config.json"
-        scaling: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        scaling = load_object(path, _REMEDY) if path.is_file() else {}
+        mean, std = scaling.get("image_mean", _OPENAI_MEAN), scaling.get("image_std", _OPENAI_STD)
+        for name, numbers in (("image_mean", mean), ("image_std", std)):
+            if not _is_of_channels(numbers):
+                raise ValueError(
+                    f"{path}: expected three numbers as {name}, got {quote(numbers)}; {_REMEDY}"
+                )
         model.eval().requires_grad_(requires_grad=False).to(device or torch.device("cpu"))
-        return cls(
-            model,
-            tokenizer,
-            scaling.get("image_mean", _OPENAI_MEAN),
-            scaling.get("image_std", _OPENAI_STD),
-        )
+        return cls(model, tokenizer, mean, std)
 
     @property
     def logit_scale(self) -> float:

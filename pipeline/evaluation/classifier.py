@@ -13,7 +13,13 @@ from typing import Literal, assert_never
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from pipeline.config.plain_json import load_object
+from pipeline.diffusion.files import check_flat
+from pipeline.diffusion.reading import reading
+
 Architecture = Literal["plain", "residual"]
+
+_REMEDY = "copy it again, or make it again with `unlearn canvas build`"
 
 NONE_OF_THESE = "none of these"
 """The class of pictures that show no object of the axis at all."""
@@ -84,12 +90,15 @@ class AxisClassifier(nn.Module):
                 f"{folder}: expected a classifier (config.json and model.safetensors); "
                 "name the folder of one that `unlearn canvas build` made"
             )
-        classifier = cls(**json.loads(config_file.read_text()))
-        weights = {
-            key: value.float() if value.is_floating_point() else value
-            for key, value in load_file(weights_file).items()
-        }
-        classifier.load_state_dict(weights)
+        check_flat(folder)
+        config = load_object(config_file, _REMEDY)
+        with reading(folder, "a classifier whose weights fit its config.json", _REMEDY):
+            classifier = cls(**config)
+            weights = {
+                key: value.float() if value.is_floating_point() else value
+                for key, value in load_file(weights_file).items()
+            }
+            classifier.load_state_dict(weights)
         return classifier.eval()
 
 

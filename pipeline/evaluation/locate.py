@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pipeline.config import EMBEDDED_NAME, EvaluationConfig
 from pipeline.config.embedded import embedded
 from pipeline.config.evaluation import ClassifierConfig
+from pipeline.config.user_path import user_path
 from pipeline.diffusion.hub import fetch, may_be_hub_id
 
 ClassifierKind = Literal["classifier", "second-classifier"]
@@ -33,7 +34,7 @@ def judge_folder(kind: JudgeKind, name: str) -> Path:
             if inside is not None:
                 return _whole(inside, kind, name)
             ours = f"`{EMBEDDED_NAME}` (embedded) or "
-    path = Path(name).expanduser()
+    path = user_path(name)
     if path.is_dir():
         return path
     if kind not in _ON_THE_HUB or not may_be_hub_id(name):

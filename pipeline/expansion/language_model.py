@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
+from pipeline.config.user_path import user_path
+from pipeline.diffusion.files import check_flat
+from pipeline.diffusion.hub import fetch
+from pipeline.diffusion.reading import reading
 from pipeline.expansion.brief import Brief
 
 _NEW_TOKENS: Final = 32
+_FILES: Final = ("*.json", "*.txt", "*.model", "*.jinja", "model*.safetensors")
 _NUCLEUS: Final = 0.95
 """Nucleus sampling (Holtzman et al. 2020, arXiv 1904.09751): varied, and seldom absurd."""
 
@@ -121,30 +125,28 @@ def load_language_model(
         ValueError: there is no such model, it is of another kind, or it has no safetensors.
     """
     device = device or torch.device("cpu")
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if not folder.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise ValueError(
             f"language model {name!r}: expected a folder or a hub id such as owner/name; there is "
             "no such folder"
         )
     transformers.utils.logging.disable_progress_bar()
-    place = folder if folder.is_dir() else name
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    if not folder.is_dir():
+        folder = fetch("language model", name, _FILES, revision).folder
+    check_flat(folder)
+    expected = "a causal language model with its tokenizer and its weights as .safetensors"
+    with reading(f"language model {name!r}", expected, "name another one, or save it again"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         model = AutoModelForCausalLM.from_pretrained(
-            place,
-            revision=revision,
+            folder,
             use_safetensors=True,
+            local_files_only=True,
             trust_remote_code=False,
             dtype="auto" if device.type == "cuda" else torch.float32,
         )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(
-            f"language model {name!r}: expected a causal language model with its tokenizer and its "
-            f"weights as .safetensors; it could not be loaded ({reason}); check its name, your "
-            "access to it and the network, or give a local folder"
-        ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
     return LanguageModel(tokenizer, model.to(device).eval().requires_grad_(requires_grad=False))

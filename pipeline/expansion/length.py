@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from transformers import AutoTokenizer
 
 from pipeline.config import embedded
+from pipeline.config.user_path import user_path
 
 _TOKENIZERS: Final = ("tokenizer", "tokenizer_2", "tokenizer_3")
 _USUAL_LIMIT: Final = 77
@@ -40,7 +40,7 @@ def length_check(base: str, revision: str | None = None) -> Callable[[str], bool
 
 
 def _tokenizers(base: str, revision: str | None) -> Iterator[tuple[Any, int]]:
-    folder = Path(base).expanduser()
+    folder = user_path(base)
     is_local = folder.is_dir()
     names = [name for name in _TOKENIZERS if not is_local or (folder / name).is_dir()]
     if not names:

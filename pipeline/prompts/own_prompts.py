@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from pipeline.config import ConfigError, Problem, RowsConfig
-from pipeline.config.problems import quote
+from pipeline.config.problems import MOST_SHOWN, quote
 from pipeline.config.suggestions import did_you_mean
 from pipeline.prompts.own_csv import csv_prompts
 from pipeline.prompts.own_prompt import BadLineError, OwnPrompt, guidance, labels, seed, sentence
@@ -16,8 +16,10 @@ from pipeline.prompts.own_prompt import BadLineError, OwnPrompt, guidance, label
 MAX_FILE_BYTES: Final = 20_000_000
 """Of a text or a JSONL file; a CSV file may have many more rows than are asked for."""
 
-MAX_PROMPTS: Final = 1_000_000
-_MOST_PROBLEMS: Final = 50
+MAX_PROMPTS: Final = 100_000
+"""Each is a picture to make. A CSV file may have more rows, of which `rows` chooses."""
+
+_MOST_PROBLEMS: Final = MOST_SHOWN - 1
 _KEYS: Final = ("prompt", "anchor", "seed", "guidance", "labels")
 _EXAMPLE: Final = 'for example {"prompt": "a sneaker on grass"}'
 
@@ -55,6 +57,8 @@ def read_prompts(
         case other:
             expected = "a file that ends in .txt, .jsonl or .csv"
             raise ConfigError([Problem(str(path), expected, other or "no ending")])
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ConfigError([Problem(str(path), "a file of prompts", "a device or a pipe")])
     try:
         return _collected(path, found)
     except OSError as error:
@@ -130,7 +134,9 @@ def _json_line(line: str, number: int) -> OwnPrompt | None:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
-        reason = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "none"
+        reason = "it is nested or has numbers beyond reason"
+        if isinstance(error, json.JSONDecodeError):
+            reason = error.msg.lower()
         raise BadLineError("a JSON object", quote(line), f"{reason}; {_EXAMPLE}") from None
     if not isinstance(entry, dict) or "prompt" not in entry:
         raise BadLineError('a JSON object with "prompt"', quote(line), _EXAMPLE)

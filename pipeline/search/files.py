@@ -33,6 +33,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object, or None if the file isn't there or holds none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

@@ -19,6 +19,7 @@ from pipeline.config import (
     VerdictConfig,
     parse_space,
 )
+from pipeline.config.user_path import user_path
 from pipeline.evaluation.report import Report
 from pipeline.search.files import read_json
 from pipeline.search.places import MANIFEST, REPORT
@@ -34,7 +35,7 @@ def with_lineage(space: SearchSpace) -> SearchSpace:
             to be forgotten that is gone already.
         ValueError: the manifest is damaged.
     """
-    folder = Path(space.base).expanduser()
+    folder = user_path(space.base)
     manifest = read_json(folder / MANIFEST)
     if manifest is None:
         return space

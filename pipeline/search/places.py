@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from pipeline.config.user_path import user_path
+
 SPACE: Final = "space.yaml"
 SWEEP: Final = "sweep.json"
 BASE: Final = "base.json"
@@ -44,7 +46,7 @@ MANIFEST: Final = "manifest.json"
 
 def home() -> Path:
     """The folder of sweeps and caches: $UNLEARN_HOME, or the current one."""
-    return Path(os.environ.get("UNLEARN_HOME") or ".").expanduser().resolve()
+    return user_path(os.environ.get("UNLEARN_HOME") or ".").resolve()
 
 
 def sweeps_folder() -> Path:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, cast, get_args
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.config import Objective, SearchSpace, load_space
+from pipeline.config.problems import quote
 from pipeline.search.distributions import flatten, from_optuna
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE, SPACE, STUDY, SWEEP, trial_name
@@ -103,7 +104,7 @@ class SweepReader:
         """The sweep as it is now.
 
         Raises:
-            ValueError: there is no sweep in the folder.
+            ValueError: there is no sweep in the folder, or its files are damaged.
         """
         folder = self._folder
         manifest = read_json(folder / SWEEP)
@@ -112,14 +113,21 @@ class SweepReader:
                 f"{folder}: expected a sweep (a folder with {SWEEP}), found {_instead(folder)}"
             )
         space = self._read_space()
+        name, status = manifest.get("name"), manifest.get("status")
+        if name != space.name or status not in get_args(SweepStatus):
+            raise ValueError(
+                f"{folder / SWEEP}: expected the name {space.name} and a status of "
+                f"{', '.join(get_args(SweepStatus))}, got {quote(name)} and {quote(status)}; put "
+                "the file back, or start a new sweep"
+            )
         return SweepRecord(
-            name=manifest["name"],
+            name=space.name,
             folder=folder,
             space=space,
             objectives=space.objectives,
             base_metrics=(read_json(folder / BASE) or {}).get("metrics", {}),
-            trials=self._read_trials(space, manifest["name"]),
-            status=cast("SweepStatus", manifest["status"]),
+            trials=self._read_trials(space, space.name),
+            status=cast("SweepStatus", status),
         )
 
     def _read_space(self) -> SearchSpace:

@@ -143,10 +143,19 @@ def load_study(folder: Path, name: str) -> optuna.Study:
 
     Raises:
         KeyError: the journal holds no study of that name.
+        ValueError: it is damaged.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = JournalStorage(JournalFileBackend(str((folder / STUDY).resolve())))
-    return optuna.load_study(study_name=name, storage=storage, sampler=RandomSampler())
+    journal = (folder / STUDY).resolve()
+    try:
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+        return optuna.load_study(study_name=name, storage=storage, sampler=RandomSampler())
+    # Lines that are no JSON, or none of a journal's. An unknown study is a KeyError with its name.
+    except (ValueError, TypeError, AttributeError, RecursionError, AssertionError) as error:
+        raise ValueError(
+            f"{journal}: expected the journal of a study, got lines that are none of one; put the "
+            "file back, or start a new sweep"
+        ) from error
 
 
 def _sampler(budget: BudgetConfig, number: int) -> BaseSampler:

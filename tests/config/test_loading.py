@@ -77,7 +77,7 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path, large, binary):
         with pytest.raises(ConfigError) as caught:
             load_space(path)
-        assert caught.value.problems[0].path == str(path)
+        assert caught.value.problems[0].path.startswith(str(path))
 
 
 def test_a_dumped_space_is_the_same_space(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_shares_that_are_searched_one_by_one_are_a_problem() -> None:
         ("a: !!python/name:os.system ''", "text, line 1"),
         ("1: 2", "'1'"),
         ("a.b: 2", "'a.b'"),
-        ("a: !!set {b}", "a"),
+        ("a: !!set {b}", "text, line 1, column 4"),
         ("a: \x07", "text"),
         ('"": 3', "''"),
     ],

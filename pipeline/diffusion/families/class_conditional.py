@@ -13,7 +13,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import diffusers
 import torch
@@ -29,6 +29,16 @@ LABELS: Final = "labels"
 
 _NO_LABEL: Final = -1
 """The empty prompt's where there is no null class: it can be asked for, but not drawn."""
+
+
+def are_names(id2label: Any) -> TypeGuard[Mapping[Any, str]]:
+    """Whether it is a mapping of labels to names, with one at least."""
+    return (
+        isinstance(id2label, Mapping)
+        and len(id2label) > 0
+        and all(str(label).isdecimal() for label in id2label)
+        and all(isinstance(names, str) for names in id2label.values())
+    )
 
 
 def labels_by_name(id2label: Mapping[Any, str]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from diffusers import DDIMPipeline, DDPMPipeline, DiffusionPipeline
 from torch import Tensor, nn
 
-from pipeline.diffusion.families.class_conditional import ClassConditional
+from pipeline.diffusion.families.class_conditional import ClassConditional, are_names
 from pipeline.diffusion.families.family import Pipeline
 
 
@@ -42,7 +42,8 @@ class ClassUNet(ClassConditional):
                 f"{path}: expected num_class_embeds, the number of the U-Net's classes, found "
                 "none; a model that is told neither prompt nor class has no concept to forget"
             )
-        labels = sorted(int(label) for label in config.get("id2label", {}))
+        names = config.get("id2label")
+        labels = sorted(int(label) for label in names) if are_names(names) else []
         if labels not in (list(range(embeddings)), list(range(embeddings - 1))):
             raise ValueError(
                 f'{path}: expected the names of all classes as "id2label": {{"0": "first name", '

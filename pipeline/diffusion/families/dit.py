@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,8 +9,14 @@ from typing import Any, ClassVar
 from diffusers import DiffusionPipeline, DiTPipeline
 from torch import nn
 
-from pipeline.diffusion.families.class_conditional import ClassConditional, labels_by_name
+from pipeline.config.problems import quote
+from pipeline.diffusion.families.class_conditional import (
+    ClassConditional,
+    are_names,
+    labels_by_name,
+)
 from pipeline.diffusion.families.family import Pipeline
+from pipeline.diffusion.reading import index_of
 
 
 class DiT(ClassConditional):
@@ -33,11 +38,12 @@ class DiT(ClassConditional):
         """
         pipeline = super().load(folder, **ready)
         index = folder / "model_index.json"
-        id2label = json.loads(index.read_text(encoding="utf-8")).get("id2label")
-        if not id2label:
+        id2label = index_of(folder).get("id2label")
+        if not are_names(id2label):
             raise ValueError(
                 f"{index}: expected the names of the classes as "
-                '"id2label": {"0": "first name", "1": "second name", ...}, found none'
+                '"id2label": {"0": "first name", "1": "second name", ...}, '
+                f"got {quote(id2label)}"
             )
         classes = pipeline.transformer.config.num_embeds_ada_norm
         for name, label in labels_by_name(id2label).items():

@@ -5,7 +5,6 @@ Legend: B pictures, C latent channels, H W latent sides.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pipeline.diffusion.conditions import Conditions
 from pipeline.diffusion.families.autoencoder import decoded, encoded, reduction
 from pipeline.diffusion.families.part import load_part
 from pipeline.diffusion.noise import NoiseProcess
+from pipeline.diffusion.reading import index_of, reading
 
 Pipeline: TypeAlias = DiffusionPipeline
 
@@ -65,19 +65,25 @@ class Family(ABC):
     prompt_projections: ClassVar[tuple[str, ...]] = ()
 
     def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
-        """Read a pipeline in float32, from safetensors alone; parts that are ready are not read."""
-        return self.pipeline.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            **{
-                part: load_part(folder, part) for part in self.parts_in(folder) if part not in ready
-            },
-            **dict.fromkeys(self._left_out(folder)),
-            **self._absent_parts(),
-            **ready,
-        )
+        """Read a pipeline in float32, from safetensors alone; parts that are ready are not read.
+
+        Raises:
+            ValueError: its files are damaged, or do not make such a pipeline.
+        """
+        missing = [part for part in self.parts_in(folder) if part not in ready]
+        read = {part: load_part(folder, part) for part in missing}
+        with reading(folder, f"what makes a {self.pipeline.__name__}"):
+            return self.pipeline.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                **read,
+                **dict.fromkeys(self._left_out(folder)),
+                **self._absent_parts(),
+                **ready,
+            )
 
     def parts_in(self, folder: Path) -> list[str]:
         """The parts with weights that a model's folder should hold."""
@@ -165,5 +171,5 @@ class Family(ABC):
         return {}
 
     def _left_out(self, folder: Path) -> list[str]:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        index = index_of(folder)
         return [part for part in self.optional if index.get(part, [None])[0] is None]

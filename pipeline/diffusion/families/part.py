@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
-_LIBRARIES: Final = ("diffusers", "transformers")
+from pipeline.config.problems import quote
+from pipeline.diffusion.reading import REMEDY, index_of, reading
+
+LIBRARIES: Final = ("diffusers", "transformers")
+"""Whose classes a model's parts may be."""
+
 _MOST_SHOWN: Final = 3
-_LONGEST_REASON: Final = 300
 
 
 def load_part(folder: Path, part: str) -> nn.Module:
@@ -29,21 +31,8 @@ def load_part(folder: Path, part: str) -> nn.Module:
         ValueError: its class is not one of diffusers' or transformers', or its files are damaged
             or do not hold the weights that its configuration asks for.
     """
-    index = folder / "model_index.json"
-    named = json.loads(index.read_text(encoding="utf-8")).get(part)
-    kind: Any
-    try:
-        library, name = named
-        kind = getattr(import_module(library), name) if library in _LIBRARIES else None
-    except (TypeError, ValueError, AttributeError):
-        kind = None
-    is_model = isinstance(kind, type) and issubclass(kind, nn.Module)
-    if not is_model:
-        raise ValueError(
-            f"{index}: expected {part} to be a model of {' or '.join(_LIBRARIES)}, got {named!r}"
-        )
-    remedy = "fetch or save the model again"
-    try:
+    kind = class_of(folder, part)
+    with reading(folder / part, "whole weights that fit its config.json"):
         model, told = kind.from_pretrained(
             folder / part,
             dtype=torch.float32,
@@ -51,18 +40,33 @@ def load_part(folder: Path, part: str) -> nn.Module:
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
-        reason = str(error).strip()[:_LONGEST_REASON]
-        raise ValueError(
-            f"{folder / part}: expected whole weights that fit its config.json, got: {reason}; "
-            f"{remedy}"
-        ) from error
     missing = sorted(told["missing_keys"])
     if missing:
         more = ", ..." if len(missing) > _MOST_SHOWN else ""
         raise ValueError(
             f"{folder / part}: expected all weights that its config.json asks for, got none for "
-            f"{len(missing)} of them: {', '.join(missing[:_MOST_SHOWN])}{more}; {remedy}"
+            f"{len(missing)} of them: {', '.join(missing[:_MOST_SHOWN])}{more}; {REMEDY}"
         )
     loaded: nn.Module = model
     return loaded
+
+
+def class_of(folder: Path, part: str) -> Any:
+    """The class of a part.
+
+    Raises:
+        ValueError: it is no model of diffusers' or transformers'.
+    """
+    named = index_of(folder).get(part)
+    kind: Any
+    try:
+        library, name = named  # type: ignore[misc]  # whatever it is
+        kind = getattr(import_module(library), name) if library in LIBRARIES else None
+    except (TypeError, ValueError, AttributeError, ImportError):
+        kind = None
+    if isinstance(kind, type) and issubclass(kind, nn.Module):
+        return kind
+    raise ValueError(
+        f"{folder / 'model_index.json'}: expected {part} to be a model of "
+        f"{' or '.join(LIBRARIES)}, got {quote(named)}; convert the model"
+    )

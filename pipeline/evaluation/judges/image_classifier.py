@@ -11,11 +11,12 @@ from typing import Final
 
 import torch
 from pydantic import JsonValue
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoImageProcessor, AutoModelForImageClassification, PreTrainedModel
 
 from pipeline.config.suggestions import did_you_mean
+from pipeline.diffusion.files import check_flat
+from pipeline.diffusion.reading import reading
 from pipeline.evaluation.classifier import NONE_OF_THESE
 from pipeline.evaluation.judges.identity import identity_of
 from pipeline.evaluation.judges.judge import BATCH, Sight
@@ -28,6 +29,10 @@ Groups = Mapping[str, Sequence[str]]
 """Value of the axis -> labels that mean it."""
 
 _MOST_NAMED: Final = 5
+_EXPECTED: Final = (
+    "an image classifier in transformers' layout (config.json, safetensors, "
+    "preprocessor_config.json)"
+)
 
 
 class ImageClassifierJudge:
@@ -74,24 +79,21 @@ class ImageClassifierJudge:
         Raises:
             ValueError: the folder holds none, or it has no such labels.
         """
-        try:
+        check_flat(folder)
+        remedy = "save it again with its model's and its image processor's save_pretrained"
+        with reading(folder, _EXPECTED, remedy):
             model, told = AutoModelForImageClassification.from_pretrained(
                 folder,
                 dtype=torch.float32,
                 use_safetensors=True,
                 local_files_only=True,
+                trust_remote_code=False,
                 output_loading_info=True,
             )
             # The only backend that does without torchvision.
             processor = AutoImageProcessor.from_pretrained(
-                folder, backend="pil", local_files_only=True
+                folder, backend="pil", local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-            raise ValueError(
-                f"{folder}: expected an image classifier in transformers' layout (config.json, "
-                f"safetensors, preprocessor_config.json), got: {error}; save it again with its "
-                "model's and its image processor's save_pretrained"
-            ) from error
         if told["missing_keys"]:
             missing = ", ".join(sorted(told["missing_keys"])[:_MOST_NAMED])
             raise ValueError(

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipeline.diffusion.files import check_flat
+from pipeline.diffusion.reading import reading
 from pipeline.evaluation.judges.identity import identity_of
 from pipeline.evaluation.judges.image_classifier import ImageClassifierJudge
 from pipeline.evaluation.judges.timm_names import vision_transformer
@@ -44,13 +45,9 @@ def unlearncanvas_judge(folder: Path, axis: str, device: torch.device) -> ImageC
             f"{folder}: expected one file of weights, as .safetensors, found {len(found)}; "
             f"{_CONVERSION}"
         )
-    try:
+    check_flat(folder)
+    with reading(found[0], "a vision transformer by timm's names", _CONVERSION):
         model = vision_transformer(load_file(found[0]))
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(
-            f"{found[0]}: expected a vision transformer by timm's names, got: {error}; "
-            f"{_CONVERSION}"
-        ) from error
     names = _names(folder)
     if len(names) != model.config.num_labels:
         raise ValueError(
@@ -73,11 +70,13 @@ def unlearncanvas_judge(folder: Path, axis: str, device: torch.device) -> ImageC
 def _names(folder: Path) -> list[str]:
     listed, lines = folder / "classes.json", folder / "classes.txt"
     if listed.is_file():
-        names = json.loads(listed.read_text(encoding="utf-8"))
+        with reading(listed, "JSON", "list the names of the classes in it"):
+            names = json.loads(listed.read_bytes())
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"{listed}: expected a list of names, got {str(names)[:70]}")
     elif lines.is_file():
-        names = [line.strip() for line in lines.read_text(encoding="utf-8").splitlines()]
+        with reading(lines, "UTF-8 text", "save the file as UTF-8"):
+            names = [line.strip() for line in lines.read_text(encoding="utf-8").splitlines()]
         names = [name for name in names if name]
     else:
         raise ValueError(
