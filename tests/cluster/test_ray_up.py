@@ -25,6 +25,7 @@ import yaml
 
 from tests.cluster.machine import LOCAL, ROOT, Machine
 
+PAGE = ROOT / "docs" / "who-can-reach-what.md"
 DASHBOARD, MLFLOW = 18265, 15000  # the laptop's ends of the tunnels
 
 pytestmark = pytest.mark.cluster
@@ -81,6 +82,16 @@ def ray(machine: Machine, *words: str, environment: dict[str, str], timeout: flo
     return done.stdout
 
 
+def documented_ports() -> set[int]:
+    """Those of the table in the page of who can reach what."""
+    rows = re.findall(r"^\| ([\d, -]+) \|", PAGE.read_text(), re.MULTILINE)
+    ports: set[int] = set()
+    for words in ",".join(rows).split(","):
+        first, _, last = words.partition("-")
+        ports |= set(range(int(first), int(last or first) + 1))
+    return ports
+
+
 def status(machine: Machine, url: str, *credentials: str) -> str:
     """What a request is answered with: 200, 401 ..."""
     code = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"]
@@ -125,7 +136,7 @@ def test_up_submit_look_down(machine: Machine) -> None:
 
 
 def _look(machine: Machine, secrets: dict[str, str]) -> None:
-    """Both doors are closed to those without a password; every open port is in the page."""
+    """Both doors are closed to those without a password, and every open port is documented."""
     deadline = time.monotonic() + 120
     mlflow = f"http://{LOCAL}:{MLFLOW}"
     while status(machine, f"{mlflow}/health") != "200" and time.monotonic() < deadline:
@@ -136,6 +147,10 @@ def _look(machine: Machine, secrets: dict[str, str]) -> None:
     assert status(machine, experiment, "-u", user) == "200"
     jobs = f"http://{LOCAL}:{DASHBOARD}/api/jobs/"
     assert status(machine, jobs) == "401"
+    listening = machine.run("ss", "-Hltn").stdout
+    open_ports = {int(port) for port in re.findall(r":(\d+) +\S+:\*", listening)}
+    assert {22, 5000, 6379, 8265} <= open_ports
+    assert open_ports - {DASHBOARD, MLFLOW} <= documented_ports()
     token = f"Authorization: Bearer {secrets['RAY_AUTH_TOKEN']}"
     assert status(machine, jobs, "-H", token) == "200"
 
