@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true",
     RAY_USAGE_STATS_ENABLED="0",
     RAY_AUTH_MODE="token",
+    RAY_AUTH_TOKEN=secrets.token_hex(32),
     TRANSFORMERS_VERBOSITY="error",
     # Two processes test side by side: threads of both would wait for each other's cores, and sums
     # of several threads round otherwise than sums of one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,12 +28,14 @@ def environment_of(home: Path) -> dict[str, str]:
     return environment
 
 
-def run_unlearn(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `unlearn` in a home folder, which also is its current one."""
+def run_unlearn(
+    home: Path, *arguments: object, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `unlearn` in a home folder, which also is its current one, with settings besides."""
     return subprocess.run(
         [sys.executable, "-m", "pipeline", *map(str, arguments)],
         cwd=home,
-        env=environment_of(home),
+        env={**environment_of(home), **(settings or {})},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
