@@ -14,6 +14,9 @@ class ScalingConfig(Section):
 
     workers: Count = 1
     """Processes a trial; above 1 they train data-parallel and share the batches; 1 or more."""
+    least_workers: Count | None = None
+    """Fewest processes with which a trial goes on, or begins, where there is room for no more; the
+    batches stay the same; 1 to `workers`, none for `workers`."""
     sharded: Annotated[bool, Field(strict=True)] = False
     """Whether each worker holds a part of the parameters that move, of their gradients and of the
     optimiser's states, in place of all of them: for models that fit no single GPU's memory."""
@@ -27,6 +30,22 @@ class ScalingConfig(Section):
     hang_minutes: Positive = 30.0
     """Minutes without a step or a batch of pictures after which a worker is taken for hung and
     ended; its trial is run anew from its last checkpoint; more than 0."""
+
+    @property
+    def fewest(self) -> int:
+        """The fewest processes that a trial runs on."""
+        return self.workers if self.least_workers is None else self.least_workers
+
+    @model_validator(mode="after")
+    def _fewest_are_no_more(self) -> Self:
+        if self.fewest > self.workers:
+            raise rule_broken(
+                "least_workers",
+                f"at most {self.workers}, as scaling.workers is",
+                self.least_workers,
+                "lower it, or raise scaling.workers",
+            )
+        return self
 
     @model_validator(mode="after")
     def _parts_are_of_several(self) -> Self:

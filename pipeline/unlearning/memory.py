@@ -73,7 +73,7 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
     sharded = experiment.scaling.sharded
     moving = -(-sizes.moving // workers_of(experiment)) if sharded else sizes.moving
     gradient = _FLOAT * moving
-    together = workers_of(experiment) > 1 and not sharded
+    together = experiment.scaling.workers > 1 and not sharded
     own = _FLOAT * sizes.parts[sizes.denoiser]
     others = _FLOAT * (sum(sizes.parts.values()) - sizes.parts[sizes.denoiser])
     kept = _RECOMPUTED if update.gradient_checkpointing else 1
@@ -128,8 +128,8 @@ def rows(experiment: Experiment) -> int:
 
 
 def workers_of(experiment: Experiment) -> int:
-    """How many train together."""
-    return experiment.scaling.workers
+    """The fewest that train together: each of them then holds the most."""
+    return experiment.scaling.fewest
 
 
 def saved_bytes(experiment: Experiment, moving: int, stored: int) -> dict[str, int]:

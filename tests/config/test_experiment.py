@@ -122,6 +122,7 @@ def test_parts_are_of_several_workers_and_of_what_can_be_parted() -> None:
     assert parse_space(text + parts).fixed().scaling.sharded
     for settings, place in (
         ("scaling: {sharded: true}\n", "scaling.sharded"),
+        ("scaling: {workers: 2, least_workers: 3}\n", "scaling.least_workers"),
         (f"{parts}update: {{optimizer: adamw_8bit}}\n", "update.optimizer"),
         (f"{parts}update: {{saliency: 0.5}}\n", "update.saliency"),
     ):

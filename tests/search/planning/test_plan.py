@@ -200,6 +200,11 @@ def test_sharded_workers_divide_what_moves(tmp_path: Path) -> None:
     assert whole.keys() - part.keys() == {"buckets of gradients for others"}
     assert part.keys() - whole.keys() == {"blocks gathered for a moment"}
     assert sharded.peak[0] < spread.peak[0]
+    elastic = {"workers": 4, "least_workers": 2, "sharded": True}
+    planned = smoke_space(model=model, scaling=elastic)
+    fewer = make_plan(planned, tmp_path / "sweep", Store(tmp_path))
+    held = next(b.size for b in fewer.buffers if b.name == "parameters that move")
+    assert held == pytest.approx(whole["parameters that move"] / 2, rel=1e-3)
     assert any("sharded: true" in each for each in advice(spread))
     assert not any("sharded: true" in each for each in advice(sharded))
 
