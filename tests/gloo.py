@@ -1,4 +1,4 @@
-"""Two processes of one machine that train as workers do."""
+"""Processes of one machine that train as workers do."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def one_of_two(rank: int, port: int) -> Iterator[None]:
-    """Inside it this process, on one thread, is a worker of two, which meet at a port."""
+def one_of(count: int, rank: int, port: int) -> Iterator[None]:
+    """Inside it this process, on one thread, is one of so many workers, which meet at a port."""
     torch.set_num_threads(1)
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=count)
     try:
         yield
     finally:

@@ -20,7 +20,6 @@ from pipeline.config.experiment import (
     Objective,
     PromptsConfig,
     RetainMix,
-    ScalingConfig,
     SynthesisConfig,
     UpdateConfig,
 )
@@ -29,6 +28,7 @@ from pipeline.config.model import LoraSettings, ModelConfig
 from pipeline.config.pairs import Pair
 from pipeline.config.problems import ConfigError, Problem
 from pipeline.config.rows import RowsConfig
+from pipeline.config.scaling import ScalingConfig
 from pipeline.config.space import ONLY_WITH, SearchSpace
 
 __all__ = [

@@ -11,6 +11,7 @@ from pipeline.config.concept import ConceptConfig
 from pipeline.config.evaluation import EvaluationConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.rows import RowsConfig
+from pipeline.config.scaling import ScalingConfig
 from pipeline.config.sections import (
     AtLeastZero,
     Count,
@@ -277,23 +278,6 @@ class BudgetConfig(Section):
     """The sampler's seed, 0 to 2^31 - 1."""
 
 
-class ScalingConfig(Section):
-    """What one trial runs on."""
-
-    workers: Count = 1
-    """Processes a trial; above 1 they train data-parallel and share the batches; 1 or more."""
-    cpus_per_worker: Count = 1
-    """CPU cores a worker; 1 or more."""
-    gpus_per_worker: AtLeastZero = 0.0
-    """GPUs a worker; 0 or more, fractions share one."""
-    out_of_memory: Literal["halve", "fail"] = "halve"
-    """What becomes of a trial that ran out of memory: it is run once more with half the rows at a
-    time, or it has failed."""
-    hang_minutes: Positive = 30.0
-    """Minutes without a step or a batch of pictures after which a worker is taken for hung and
-    ended; its trial is run anew from its last checkpoint; more than 0."""
-
-
 def _known_metric(name: str) -> str:
     if name not in METRICS:
         raise rule_broken("", "a metric of the report", name, did_you_mean(name, METRICS))
@@ -390,5 +374,27 @@ class Experiment(Section):
                 f"at most {smallest}, the smaller batch",
                 self.scaling.workers,
                 "lower it, or raise update.forget_batch and update.retain_batch",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_can_be_stepped_on(self) -> Self:
+        if not self.scaling.sharded:
+            return self
+        remedy = "or set scaling.sharded to false"
+        if self.update.optimizer == "adamw_8bit":
+            raise rule_broken(
+                "update.optimizer",
+                "a state of float32, as scaling.sharded is true: blocks of bytes have one scale, "
+                "and would lie across workers",
+                self.update.optimizer,
+                f"take adamw or adamw_fused, {remedy}",
+            )
+        if self.update.saliency is not None:
+            raise rule_broken(
+                "update.saliency",
+                "nothing, as scaling.sharded is true: the largest elements are found among all",
+                self.update.saliency,
+                f"remove it, {remedy}",
             )
         return self

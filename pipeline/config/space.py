@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from pipeline.config.concept import ConceptConfig
 from pipeline.config.distributions import Distribution, Simplex, extremes
-from pipeline.config.experiment import BudgetConfig, Experiment, Objective, ScalingConfig
+from pipeline.config.experiment import BudgetConfig, Experiment, Objective
 from pipeline.config.problems import ConfigError, Problem, problems_of
+from pipeline.config.scaling import ScalingConfig
 
 ONLY_WITH: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "losses.forget_loss_cap": ("losses.forget", ("ascent",)),

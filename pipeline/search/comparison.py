@@ -114,7 +114,9 @@ class _Run:
         left = [final.seed for final in record.finals if not final.has_ended]
         for seed in left:
             put_final(final_of(self.folder, record.pair, seed), settings.fixed(), seed)
-        alone = record.space.scaling.model_copy(update={"workers": 1})
+        alone = record.space.scaling.model_copy(
+            update={"workers": 1, "least_workers": None, "sharded": False}
+        )
         return run_finals(
             [final_of(self.folder, record.pair, seed) for seed in left],
             self.comparison.final,

@@ -88,7 +88,7 @@ def _why_not(stage: Stage, halved: list[Stage], experiment: Experiment) -> str |
         return "and scaling.out_of_memory is fail"
     if stage in halved:
         return "with half the rows at a time too"
-    update, workers = experiment.update, experiment.scaling.workers
+    update, workers = experiment.update, experiment.scaling.fewest
     rows = max(update.forget_batch, update.retain_batch) // workers
     if stage == "training" and update.accumulate >= rows:
         return "with one row at a time"

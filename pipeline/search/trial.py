@@ -111,7 +111,8 @@ def run_trial(
     with watched(folder / HANG.format(workers.rank), patience):
         if workers.leads:
             return _lead_once(folder, store, workers, laps, judgement)
-        return _follow(folder, store, workers, laps, judgement)
+        # A group that was started anew may find that its trial has ended.
+        return Outcome.read(folder) or _follow(folder, store, workers, laps, judgement)
 
 
 def _lead_once(

@@ -1,5 +1,8 @@
 """A trial of several workers: a Ray Train run inside the trial's driver.
 
+When a worker dies, Ray Train ends the others and starts all anew, as many as there is room for; the
+trainer then goes on from its own last checkpoint, which is whole and fits any number of workers.
+
 With one worker the same function runs in the trial's own process: a group of workers takes ten
 seconds and more to start.
 """
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import ray.train
 import torch
@@ -16,12 +19,17 @@ from ray.train import FailureConfig, RunConfig
 from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
-from pipeline.config import ScalingConfig
+from pipeline.config import ScalingConfig, load_space
 from pipeline.diffusion import Store
 from pipeline.search.cluster import worker_resources
 from pipeline.search.outcome import Outcome
+from pipeline.search.places import EXPERIMENT
+from pipeline.search.shortage import take_up
 from pipeline.search.trial import run_trial
 from pipeline.unlearning.workers import workers_of_this_process
+
+_RESTARTS: Final = 2
+"""How often a group that has lost a worker is started anew."""
 
 
 def run_worker_group(
@@ -29,8 +37,7 @@ def run_worker_group(
 ) -> None:
     """Run a trial on several workers; the leading one's outcome is reported to Ray Tune.
 
-    A crash of a worker ends the group and is raised: Tune then runs the trial anew, and the
-    trainer goes on from its own last checkpoint.
+    A crash that comes again and again is raised: Tune then runs the trial anew.
 
     Args:
         folder: of the trial.
@@ -52,27 +59,39 @@ def run_worker_group(
             "threads": scaling.cpus_per_worker,
         },
         scaling_config=ray.train.ScalingConfig(
-            num_workers=scaling.workers,
+            num_workers=_numbers(scaling),
             use_gpu=scaling.gpus_per_worker > 0,
             resources_per_worker=worker_resources(scaling),
         ),
         run_config=RunConfig(
-            # Ray Train never resumes for us, and a snapshot that a full disk left empty would
-            # stop every later start under the same name.
+            # Ray Train keeps no checkpoints for us, and a snapshot that a full disk left empty
+            # would stop every later start under the same name.
             name=f"{folder.name}-{uuid.uuid4().hex[:8]}",
             storage_path=str(scratch),
-            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
+            # A lost machine is known for lost after half a minute and more: until then as many
+            # workers as before are asked for, and waited for in vain.
+            failure_config=FailureConfig(
+                max_failures=_RESTARTS, controller_failure_limit=_RESTARTS
+            ),
             callbacks=[TuneReportCallback()],
         ),
     )
     trainer.fit()
 
 
+def _numbers(scaling: ScalingConfig) -> int | tuple[int, int]:
+    """How many workers Ray Train starts, or the fewest and the most."""
+    least, most = scaling.fewest, scaling.workers
+    return most if least == most else (least, most)
+
+
 def _work(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
-    workers = workers_of_this_process()
-    outcome = run_trial(
-        Path(config["folder"]), Store(Path(config["store"])), config["issued"], workers
-    )
+    workers, folder = workers_of_this_process(), Path(config["folder"])
+    if workers.leads:
+        # Of a group, too, that this one stands in for: it may have run out of memory.
+        take_up(folder, load_space(folder / EXPERIMENT).fixed())
+    workers.wait()
+    outcome = run_trial(folder, Store(Path(config["store"])), config["issued"], workers)
     # Every worker has to report, and the leading one's metrics are those that count.
     ray.train.report(outcome.as_result())

@@ -9,7 +9,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from pipeline.unlearning.progress import Progress
 
@@ -33,14 +34,26 @@ class Story:
     config: str
 
 
-def save_checkpoint(folder: Path, step: int, progress: Progress, story: Story) -> Path:
+def save_checkpoint(
+    folder: Path, step: int, progress: Progress, story: Story, *, leads: bool = True
+) -> None:
     """Write what `step` steps have made; keep the last two.
 
-    A checkpoint is written into a folder of another name and renamed when it is complete.
+    A checkpoint is written into a folder of another name and renamed when it is complete. It holds
+    whole tensors, however many workers have made it: any number of them may go on from it.
+
+    Args:
+        folder: of all checkpoints.
+        step: how many steps are done.
+        progress: to write down; workers that hold parts of it gather it, all of them together.
+        story: that it belongs to.
+        leads: whether this worker writes.
     """
+    plain = {name: value.cpu().contiguous() for name, value in progress.tensors() if leads}
+    if not leads:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
-    plain = {name: value.cpu().contiguous() for name, value in progress.tensors().items()}
     save_file(plain, partial / _STATE)
     manifest = {"step": step, "sha256": _sha256(partial / _STATE), **asdict(story)}
     (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
@@ -49,7 +62,6 @@ def save_checkpoint(folder: Path, step: int, progress: Progress, story: Story) -
         shutil.rmtree(final)
     partial.rename(final)
     _drop_old(folder, final)
-    return final
 
 
 def restore_checkpoint(folder: Path, progress: Progress, story: Story) -> int:
@@ -64,7 +76,8 @@ def restore_checkpoint(folder: Path, progress: Progress, story: Story) -> int:
         manifest = _manifest(candidate)
         if manifest is None or {key: manifest.get(key) for key in asdict(story)} != asdict(story):
             continue
-        progress.restore(load_file(candidate / _STATE))
+        with safe_open(candidate / _STATE, "pt") as file:
+            progress.restore(file.keys(), file.get_tensor)
         return int(manifest["step"])
     return 0
 

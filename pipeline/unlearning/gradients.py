@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.unlearning.shards import local
+
 Gradient = list[Tensor]
-"""One tensor a trainable parameter, in the parameters' order and shapes."""
+"""One tensor a trainable parameter, in the parameters' order and shapes; of sharded ones a part."""
+
+Summed = Callable[[Tensor], Tensor]
+"""A worker's sums -> those over all workers, where each holds a part of the parameters."""
+
+
+def alone(sums: Tensor) -> Tensor:
+    """The `Summed` of a worker that holds all of them."""
+    return sums
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Products:
 
 def take_gradient(parameters: Sequence[nn.Parameter]) -> Gradient:
     """Take the gradients out of the parameters; a parameter without one counts as zero."""
-    taken = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    taken = [local(torch.zeros_like(p) if p.grad is None else p.grad) for p in parameters]
     for parameter in parameters:
         parameter.grad = None
     return taken
@@ -51,13 +61,10 @@ def inner_product(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     return torch.stack(parts).sum()
 
 
-def products(forget: Gradient, retain: Gradient) -> Products:
+def products(forget: Gradient, retain: Gradient, summed: Summed = alone) -> Products:
     """Squared norms and inner product of two (already averaged) gradients."""
-    return Products(
-        inner_product(forget, forget),
-        inner_product(retain, retain),
-        inner_product(forget, retain),
-    )
+    pairs = ((forget, forget), (retain, retain), (forget, retain))
+    return Products(*summed(torch.stack([inner_product(a, b) for a, b in pairs])))
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,8 @@ class Direction:
             torch._foreach_mul_(made, self.shrink)
         return made
 
-    def clipped(self, most: float, chunks: Sequence[slice]) -> Direction:
+    def clipped(self, most: float, chunks: Sequence[slice], summed: Summed = alone) -> Direction:
         """The same direction with a norm of at most `most`, as `clip_grad_norm_` has it."""
         norms = [torch.linalg.vector_norm(t) for rows in chunks for t in self.chunk(rows)]
-        norm = torch.linalg.vector_norm(torch.stack(norms))
+        norm = summed(torch.stack(norms).double().square().sum()).sqrt().float()
         return replace(self, shrink=(most / (norm + 1e-6)).clamp(max=1.0))

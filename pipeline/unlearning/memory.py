@@ -23,6 +23,7 @@ ASSUMPTIONS: Final = (
     "times a worker's rows of the larger batch, divided by update.accumulate",
     "attention is a fused kernel",
     "of checkpointed activations a tenth stays",
+    "sharded workers hold frozen parameters whole, and two blocks of those that move at a time",
     "sampling and decoding hold 3 of their widest tensors for every picture at once",
 )
 
@@ -30,6 +31,8 @@ _FLOAT: Final = 4
 _TENSORS_AT_ONCE: Final = 3
 _CHUNKS: Final = 10
 """A step's chunks take a tenth of a gradient (`chunks.py`)."""
+_GATHERED: Final = 4
+"""Sharded: a block's parameters and gradients, and those of the next one to come or to go."""
 _RECOMPUTED: Final = 10
 """Gradient checkpointing keeps about a tenth of the activations: blocks' inputs alone."""
 
@@ -42,6 +45,7 @@ class Sizes:
         parts: number of parameters by part of the model.
         denoiser: which of the parts predicts.
         moving: number of the parameters that move.
+        block: of those, how many lie in the largest block that sharded workers gather at a time.
         activations: of one picture's training forward pass.
         drawn: bytes of the widest tensor in sampling one picture, and in decoding it.
     """
@@ -49,6 +53,7 @@ class Sizes:
     parts: Mapping[str, int]
     denoiser: str
     moving: int
+    block: int
     activations: Activations
     drawn: tuple[int, int]
 
@@ -65,7 +70,10 @@ class Buffer:
 def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
     """All that one worker holds; those of size 0 are left out."""
     update = experiment.update
-    gradient = _FLOAT * sizes.moving
+    sharded = experiment.scaling.sharded
+    moving = -(-sizes.moving // workers_of(experiment)) if sharded else sizes.moving
+    gradient = _FLOAT * moving
+    together = experiment.scaling.workers > 1 and not sharded
     own = _FLOAT * sizes.parts[sizes.denoiser]
     others = _FLOAT * (sum(sizes.parts.values()) - sizes.parts[sizes.denoiser])
     kept = _RECOMPUTED if update.gradient_checkpointing else 1
@@ -76,13 +84,14 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
         Buffer("other parts of the model", others, "always"),
         Buffer("base denoiser, the frozen teacher", own, "always"),
         Buffer("parameters that move", gradient, "always"),
-        Buffer("optimiser states", state_bytes(experiment) * sizes.moving, "always"),
+        Buffer("optimiser states", state_bytes(experiment) * moving, "always"),
         Buffer("running average", gradient * (update.ema_decay is not None), "always"),
         Buffer("saliency mask", gradient * (update.saliency is not None), "always"),
-        Buffer(
-            "buckets of gradients for others", gradient * (workers_of(experiment) > 1), "always"
-        ),
+        Buffer("buckets of gradients for others", gradient * together, "always"),
         Buffer("gradients f and r", 2 * gradient, "backward"),
+        Buffer(
+            "blocks gathered for a moment", _GATHERED * _FLOAT * sizes.block * sharded, "backward"
+        ),
         Buffer("activations", rows(experiment) * sizes.activations.row // kept, "backward"),
         Buffer("weights in the products' precision", sizes.activations.casts, "backward"),
         # step.py: both gradients, and the rest a chunk at a time.
@@ -119,8 +128,8 @@ def rows(experiment: Experiment) -> int:
 
 
 def workers_of(experiment: Experiment) -> int:
-    """How many train together."""
-    return experiment.scaling.workers
+    """The fewest that train together: each of them then holds the most."""
+    return experiment.scaling.fewest
 
 
 def saved_bytes(experiment: Experiment, moving: int, stored: int) -> dict[str, int]:

@@ -17,6 +17,7 @@ from pipeline.unlearning.optimizers import make_optimizer
 from pipeline.unlearning.predictors import Predict, Predictors
 from pipeline.unlearning.probe import Probe
 from pipeline.unlearning.saliency import Mask, saliency_mask
+from pipeline.unlearning.shards import held
 from pipeline.unlearning.step import Stepper
 from pipeline.unlearning.text_student import TextStudent, text_predictor
 from pipeline.unlearning.two_losses import TwoLosses
@@ -67,12 +68,13 @@ def make_stepper(
     if update.monotone:
         batches = step_batches(model, experiment, data, _PROBE_STEP)
         probe = Probe(partial(objectives.measure, *batches))
-    optimizer = make_optimizer(parameters, update)
+    own = held(parameters)
+    optimizer = make_optimizer(own, update)
     average = None
     if update.ema_decay is not None:
         # Parameter by parameter: together they would need a third copy for a moment.
-        average = EMAModel(objectives.parameters, update.ema_decay, foreach=False)
-    return Stepper(objectives, objectives.parameters, optimizer, update, mask, probe, average)
+        average = EMAModel(own.values(), update.ema_decay, foreach=False)
+    return Stepper(objectives, list(own.values()), optimizer, update, mask, probe, average)
 
 
 def _student(

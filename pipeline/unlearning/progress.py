@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
 from pipeline.unlearning.loss_scale import LossScale
+from pipeline.unlearning.shards import gathered, own_part
 
 _SHARED: Final = ("qmap1", "qmap2")
 """Tables of bitsandbytes' optimisers, one for all parameters."""
@@ -21,64 +22,81 @@ class Progress:
     """What a checkpoint holds.
 
     Attributes:
-        parameters: those that move, by name.
-        optimizer: of these parameters.
+        parameters: those that move, by name; sharded or whole.
+        held: what this worker steps on of each.
+        optimizer: of these.
         scale: of losses in half precision; None in any other.
         average: of the parameters over steps; None where there is none.
     """
 
     parameters: Mapping[str, nn.Parameter]
+    held: Sequence[nn.Parameter]
     optimizer: torch.optim.Optimizer
     scale: LossScale | None = None
     average: EMAModel | None = None
 
-    @property
-    def result(self) -> dict[str, Tensor]:
-        """What is saved and judged, by name: the average, or else the parameters themselves."""
-        if self.average is None:
-            return {name: parameter.detach() for name, parameter in self.parameters.items()}
-        return dict(zip(self.parameters, self.average.shadow_params, strict=True))
+    def result(self) -> Iterator[tuple[str, Tensor]]:
+        """What is saved and judged, by name: the average, or else the parameters themselves.
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All of it by name; parameters and most of the optimiser's state in float32."""
-        found: dict[str, Tensor] = {}
-        for name, parameter in self.parameters.items():
-            found[f"weights/{name}"] = parameter.detach()
-            for key, value in self.optimizer.state[parameter].items():
-                plain = torch.as_tensor(value)
+        Workers that hold parts ask for all of it together, and are told whole tensors.
+        """
+        for (name, parameter), part in zip(self.parameters.items(), self._lasting, strict=True):
+            yield name, gathered(part, parameter)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """All of it by name; parameters and most of the optimiser's state in float32.
+
+        Workers that hold parts ask for all of it together, and are told whole tensors.
+        """
+        for (name, parameter), part in zip(self.parameters.items(), self.held, strict=True):
+            yield f"weights/{name}", gathered(part.detach(), parameter)
+            for key, value in self.optimizer.state[part].items():
+                plain = gathered(torch.as_tensor(value), parameter)
                 # safetensors refuses what shares memory.
-                found[f"optimizer/{key}/{name}"] = plain.clone() if key in _SHARED else plain
+                yield f"optimizer/{key}/{name}", plain.clone() if key in _SHARED else plain
         if self.scale is not None:
-            found["loss_scale"] = self.scale.state()
+            yield "loss_scale", self.scale.state()
         if self.average is not None:
-            found |= {f"average/{name}": value for name, value in self.result.items()}
-            found["average_steps"] = torch.tensor(self.average.optimization_step)
-        return found
+            for name, value in self.result():
+                yield f"average/{name}", value
+            yield "average_steps", torch.tensor(self.average.optimization_step)
 
     @torch.no_grad()
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` told."""
+    def restore(self, names: Collection[str], read: Callable[[str], Tensor]) -> None:
+        """Take up what `tensors` told, one tensor at a time.
+
+        Args:
+            names: of all that was told.
+            read: a whole tensor by its name.
+        """
         fused = bool(self.optimizer.param_groups[0].get("fused"))
-        for name, parameter in self.parameters.items():
-            parameter.copy_(tensors[f"weights/{name}"])
+        for (name, parameter), part in zip(self.parameters.items(), self.held, strict=True):
+            part.copy_(own_part(read(f"weights/{name}"), parameter))
             suffix = f"/{name}"
-            own = {
-                key.removeprefix("optimizer/").removesuffix(suffix): value
-                for key, value in tensors.items()
-                if key.startswith("optimizer/") and key.endswith(suffix)
+            state = {
+                each.removeprefix("optimizer/").removesuffix(suffix): own_part(
+                    read(each), parameter
+                )
+                for each in names
+                if each.startswith("optimizer/") and each.endswith(suffix)
             }
-            self.optimizer.state[parameter] = {
-                key: _steps(value, parameter, fused=fused)
-                if key == "step"
-                else _like(value, parameter)
-                for key, value in own.items()
+            self.optimizer.state[part] = {
+                key: _steps(value, part, fused=fused) if key == "step" else _like(value, part)
+                for key, value in state.items()
             }
         if self.scale is not None:
-            self.scale.restore(tensors["loss_scale"])
+            self.scale.restore(read("loss_scale"))
         if self.average is not None:
-            for name, value in self.result.items():
-                value.copy_(tensors[f"average/{name}"])
-            self.average.optimization_step = int(tensors["average_steps"])
+            for (name, parameter), own in zip(self.parameters.items(), self._lasting, strict=True):
+                own.copy_(own_part(read(f"average/{name}"), parameter))
+            self.average.optimization_step = int(read("average_steps"))
+
+    @property
+    def _lasting(self) -> list[Tensor]:
+        """What this worker holds of the result."""
+        if self.average is None:
+            return [part.detach() for part in self.held]
+        return list(self.average.shadow_params)
 
 
 def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:

@@ -36,6 +36,7 @@ class Stepper:
     once more with a mask or an average, twice more with a probe.
 
     Attributes:
+        parameters: those that move, or this worker's parts of them.
         mask: of what may move; None for all of the parameters.
         probe: shortens steps that raise a loss; None where steps are taken as they are.
         average: of the parameters over steps; None where their last values count.
@@ -62,7 +63,7 @@ class Stepper:
         losses, f, r = self.objectives.gradients(forget, retain)
         active = self.objectives.forgetting_is_on(losses)
         self._hold_back(f, r, active=active)
-        scalars = products(f, r)
+        scalars = products(f, r, self.objectives.workers.summed)
         scaled = self._scaling(losses, scalars)
         if scaled.get("skipped"):
             return StepRecord(number, {**losses, "learning_rate": rate, **scaled})
@@ -130,8 +131,9 @@ class Stepper:
         parts = chunks(self.parameters)
         onto_forget, onto_retain = coefficients(scalars, self.update)
         direction = Direction(*gradients, (float(onto_forget), float(onto_retain)))
+        summed = self.objectives.workers.summed
         if self.update.clip_norm is not None:
-            direction = direction.clipped(self.update.clip_norm, parts)
+            direction = direction.clipped(self.update.clip_norm, parts, summed)
         sums = StepSums(
             self.parameters,
             gradients,
@@ -143,11 +145,17 @@ class Stepper:
         descend(self.parameters, parts, direction, self.optimizer, mask=self.mask, see=see)
         if see is None:
             return NOWHERE, {}
-        table = sums.table()
+        table = sums.table(summed)
         if not restricts:
             return table.move(), {}
         multipliers, slopes = restrict_step(
-            self.parameters, parts, gradients, self.optimizer, table.products(), self.update.margin
+            self.parameters,
+            parts,
+            gradients,
+            self.optimizer,
+            table.products(),
+            self.update.margin,
+            summed,
         )
         told = {"restricted": float(max(multipliers) > 0)}
         if not watch:

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.unlearning.descent import change
-from pipeline.unlearning.gradients import Gradient, inner_product
+from pipeline.unlearning.gradients import Gradient, Summed, alone, inner_product
 from pipeline.unlearning.preconditioner import divided, metric
 from pipeline.unlearning.restricted_step import StepProducts, restricted_step
-from pipeline.unlearning.step_sums import Summed
 
 _ATTEMPTS = 8
 """How often a step is corrected at most, as rounding swallows a part of each correction."""
@@ -29,7 +28,7 @@ def restrict_step(
     optimizer: torch.optim.Optimizer,
     proposed: StepProducts,
     margin: float = 0.0,
-    summed: Summed = lambda own: own,
+    summed: Summed = alone,
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Move the parameters to the nearest point that raises neither loss to first order.
 

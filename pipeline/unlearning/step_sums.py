@@ -7,18 +7,15 @@ in columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.unlearning.gradients import Gradient, inner_product
+from pipeline.unlearning.gradients import Gradient, Summed, alone, inner_product
 from pipeline.unlearning.preconditioner import divided, metric, multiplied
 from pipeline.unlearning.restricted_step import StepProducts
-
-Summed = Callable[[Tensor], Tensor]
-"""A worker's sums -> those over all workers, where each holds a part of the parameters."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class StepSums:
             torch.stack([own, *(inner_product(a, b) for a in against for b in columns)])
         )
 
-    def table(self, summed: Summed = lambda own: own) -> StepTable:
+    def table(self, summed: Summed = alone) -> StepTable:
         """The sums over all chunks and workers."""
         own, *flat = summed(torch.stack(self._parts).sum(0)).tolist()
         width = 1 if self._optimizer is None else 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint, save_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.progress import Progress
+from pipeline.unlearning.shards import shard
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
 from pipeline.unlearning.text_student import TextStudent
 from pipeline.unlearning.workers import ALONE, Workers
@@ -61,6 +62,7 @@ def train(
     Raises:
         DivergedError: a loss or a gradient became NaN or infinite.
     """
+    workers = replace(workers, sharded=experiment.scaling.sharded and workers.count > 1)
     weights, checkpoints = folder / WEIGHTS, folder / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
     trained = copy_to_train(start or model, experiment.model, experiment.seed)
@@ -71,11 +73,19 @@ def train(
         student = _recomputing(start or model, trained, data)
     else:
         student = _student(start or model, trained, data)
+    if workers.sharded:
+        parameters = shard(student, trained, workers, model.family.called_apart)
     stepper = make_stepper(model, experiment, data, (student, parameters), workers)
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
     edited = {} if start is None else _changed(start.denoiser, model.denoiser)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
-    progress = Progress(parameters, stepper.optimizer, stepper.objectives.scale, stepper.average)
+    progress = Progress(
+        parameters,
+        stepper.parameters,
+        stepper.optimizer,
+        stepper.objectives.scale,
+        stepper.average,
+    )
     done = restore_checkpoint(checkpoints, progress, story)
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
@@ -86,16 +96,14 @@ def train(
         watch = done % update.telemetry_every == 0 or done in (1, update.steps)
         record = stepper.step(done, forget, retain, watch=watch)
         beat()
-        if telemetry is None:
-            continue
-        if record is not None:
+        if record is not None and telemetry is not None:
             telemetry.append(record)
         if done % update.checkpoint_every == 0 or done == update.steps:
-            save_checkpoint(checkpoints, done, progress, story)
-        if record is not None:
+            save_checkpoint(checkpoints, done, progress, story, leads=workers.leads)
+        if record is not None and workers.leads:
             report(record)
+    changed = {**edited, **{n: value for n, value in progress.result() if workers.leads}}
     if workers.leads:
-        changed = {**edited, **progress.result}
         _save(model, experiment, changed, weights, {**asdict(story), "steps": str(done)})
     workers.wait()
     return weights

@@ -27,6 +27,7 @@ class TwoLosses:
     """The forget and the retain loss as functions of the parameters.
 
     Attributes:
+        parameters: those that move, where autograd leaves their gradients.
         scale: of losses in half precision; None in any other.
     """
 

@@ -23,10 +23,12 @@ class Workers:
     Attributes:
         rank: this worker, from 0.
         count: of all workers; with more than one, torch.distributed is initialised.
+        sharded: whether each holds a part of the parameters that move, else all of them.
     """
 
     rank: int = 0
     count: int = 1
+    sharded: bool = False
 
     @property
     def leads(self) -> bool:
@@ -40,7 +42,8 @@ class Workers:
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """The module with its gradients averaged over workers in every backward pass."""
-        return module if self.count == 1 else DistributedDataParallel(module)
+        averages = self.count == 1 or self.sharded  # FSDP's modules do so themselves
+        return module if averages else DistributedDataParallel(module)
 
     def mean_loss(self, losses: Tensor, joint_batch: int) -> Tensor:
         """A worker's part of the joint mean, scaled so that averaged gradients are the joint ones.
@@ -57,6 +60,12 @@ class Workers:
         if self.count > 1:
             dist.all_reduce(value)
             value /= self.count
+        return value
+
+    def summed(self, value: Tensor) -> Tensor:
+        """A few sums over what this worker holds, over all of it: of parts, summed over workers."""
+        if self.sharded:
+            dist.all_reduce(value)
         return value
 
     def wait(self) -> None:

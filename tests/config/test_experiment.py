@@ -114,3 +114,20 @@ def test_a_learning_rate_is_a_finite_number_above_zero(value: object) -> None:
     tree = {"name": "a", "concept": SNEAKER, "update": {"learning_rate": value}}
     with pytest.raises(ValidationError):
         Experiment.model_validate(tree)
+
+
+def test_parts_are_of_several_workers_and_of_what_can_be_parted() -> None:
+    text = "name: a\nconcept: {kind: object, forget: [sneaker]}\n"
+    parts = "scaling: {workers: 2, sharded: true}\n"
+    assert parse_space(text + parts).fixed().scaling.sharded
+    for settings, place in (
+        ("scaling: {sharded: true}\n", "scaling.sharded"),
+        ("scaling: {workers: 2, least_workers: 3}\n", "scaling.least_workers"),
+        (f"{parts}update: {{optimizer: adamw_8bit}}\n", "update.optimizer"),
+        (f"{parts}update: {{saliency: 0.5}}\n", "update.saliency"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_space(text + settings)
+        (problem,) = caught.value.problems
+        assert problem.path == place
+        assert "scaling." in problem.remedy

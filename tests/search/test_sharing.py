@@ -27,7 +27,7 @@ from pipeline.search.preparation import prepare
 from pipeline.search.preparation_progress import Teller, forget, told
 from pipeline.search.trial import run_trial
 from pipeline.unlearning.workers import workers_of_this_process
-from tests.gloo import free_port, one_of_two
+from tests.gloo import free_port, one_of
 
 EDIT = """
 name: edit
@@ -59,7 +59,7 @@ def put_trials(root: Path) -> None:
 
 
 def _work(rank: int, port: int, root: Path) -> None:
-    with one_of_two(rank, port):
+    with one_of(2, rank, port):
         for name in TRIALS:
             store = Store(root / "store")
             outcome = run_trial(root / name, store, time.time(), workers_of_this_process())

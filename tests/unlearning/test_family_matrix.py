@@ -7,7 +7,6 @@ can read them, from the adapters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.config import Experiment, LoraSettings, ModelConfig
-from pipeline.diffusion import DiffusionModel, Sampler, Store, load_model
+from pipeline.diffusion import DiffusionModel
 from pipeline.diffusion.families import Drawing
-from pipeline.diffusion.synthesis import embed, synthesize
 from pipeline.diffusion.trained import read_count
 from pipeline.diffusion.weights import apply_weights, changed_tensors, save_pipeline
 from pipeline.unlearning import train
-from pipeline.unlearning.batches import Pool, TrainingSet
 from pipeline.unlearning.telemetry import read_telemetry
-from pipeline.unlearning.text_student import with_texts
-from tests.diffusion.tiny import FAMILIES, build, prompts
+from tests.diffusion.tiny import FAMILIES, prompts
 from tests.diffusion.tiny.plain import GUIDANCE, STEPS, plain_pictures
 from tests.unlearning.killing import train_until_killed
 from tests.unlearning.short_runs import experiment
+from tests.unlearning.stage import Stage, stage_of
 
 STEPS_TRAINED = 3
 SEEDS = (5, 6, 7)
@@ -46,32 +43,10 @@ TRAINED = {
 TOLD_CLASSES = ("dit", "class_unet")
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A tiny model, and two pictures of each of three prompts: concept, anchor and another."""
-
-    family: str
-    model: DiffusionModel
-    data: TrainingSet
-
-
 @pytest.fixture(scope="module", params=FAMILIES)
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     name: str = request.param
-    model = load_model(build(name, tmp_path_factory.mktemp(name)))
-    store, sampler = Store(tmp_path_factory.mktemp("store")), Sampler(2, guidance=2.0, batch=2)
-    concept, anchor, other = ((text,) * 2 for text in prompts(name))
-
-    def pool(texts: tuple[str, ...], anchors: tuple[str, ...] | None = None) -> Pool:
-        latents = synthesize(model, texts, [0, 1], sampler, store)
-        told = None if anchors is None else embed(model, anchors, store)
-        return Pool(latents, embed(model, texts, store), told)
-
-    retain = {"same_context": pool(anchor), "neighbours": pool(other)}
-    mix = {"same_context": 0.5, "neighbours": 0.5}
-    data = TrainingSet(pool(concept, anchor), retain, mix, identity="test")
-    texts = {"forget": concept, "same_context": anchor, "neighbours": other}
-    return Stage(name, model, with_texts(data, texts, anchor))
+    return stage_of(name, tmp_path_factory.mktemp(name))
 
 
 def settings(losses: str, trained: str) -> Experiment:

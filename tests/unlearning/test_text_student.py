@@ -17,7 +17,7 @@ from pipeline.unlearning import train
 from pipeline.unlearning.batches import TrainingSet
 from pipeline.unlearning.text_student import TextStudent, with_texts
 from pipeline.unlearning.workers import workers_of_this_process
-from tests.gloo import free_port, one_of_two
+from tests.gloo import free_port, one_of
 from tests.unlearning.conftest import CONTEXTS
 from tests.unlearning.short_runs import lopsided
 
@@ -82,7 +82,7 @@ def test_recomputed_activations_train_to_the_same_encoder(
 
 
 def _work(rank: int, port: int, data: TrainingSet, folder: Path) -> None:
-    with one_of_two(rank, port):
+    with one_of(2, rank, port):
         base = load_model("fashion-canvas")
         train(base, settings(), data, folder, workers=workers_of_this_process())
 

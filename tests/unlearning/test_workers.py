@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 from torch.multiprocessing.spawn import spawn
 
 from pipeline.diffusion import DiffusionModel, load_model
 from pipeline.unlearning import train
 from pipeline.unlearning.batches import TrainingSet
-from pipeline.unlearning.telemetry import read_telemetry
 from pipeline.unlearning.workers import workers_of_this_process
-from tests.gloo import free_port, one_of_two
+from tests.gloo import free_port, one_of
+from tests.unlearning.same_training import assert_same_training
 from tests.unlearning.short_runs import folder_of, lopsided
 
 CASES = {
@@ -29,7 +27,7 @@ CASES = {
 
 
 def _work(rank: int, port: int, data: TrainingSet, folder: Path) -> None:
-    with one_of_two(rank, port):
+    with one_of(2, rank, port):
         base, workers = load_model("fashion-canvas"), workers_of_this_process()
         for name, settings in CASES.items():
             train(base, settings, data, folder / name, workers=workers)
@@ -47,33 +45,8 @@ def together(data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_two_workers_equal_one_on_the_joint_batch(
     base: DiffusionModel, data: TrainingSet, tmp_path: Path, together: Path, name: str
 ) -> None:
-    """Parameters change alike to 1e-3: summing in another order only rounds differently."""
     alone = folder_of(tmp_path, "alone")
     train(base, CASES[name], data, alone)
-    one, two = (_state(folder) for folder in (alone, together / name))
-    assert one.keys() == two.keys()
-    start = base.denoiser.state_dict()
-    square = apart = 0.0
-    for key, value in one.items():
-        if key.startswith(("optimizer/exp_avg/", "optimizer/momentum_buffer/")):
-            # The mean of the updates' gradients.
-            scale = float(value.abs().max())
-            torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-4 * scale)
-        if key.startswith("weights/"):
-            square += float((value - start[key.removeprefix("weights/")]).pow(2).sum())
-            apart += float((two[key] - value).pow(2).sum())
-    assert apart < 1e-6 * square
-    ours, theirs = (
-        read_telemetry(folder / "telemetry.jsonl") for folder in (alone, together / name)
-    )
-    for record, other in zip(ours, theirs, strict=True):
-        assert other.values == pytest.approx(record.values, rel=1e-3, abs=1e-5)
+    ours = assert_same_training(base, CASES[name], alone, together / name)
     if CASES[name].update.restriction == "step" and not CASES[name].update.monotone:
         assert max(record.values["restricted"] for record in ours) == 1
-
-
-def _state(folder: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = load_file(
-        folder / "checkpoints" / "step-000003" / "state.safetensors"
-    )
-    return state

@@ -29,6 +29,7 @@ class DiT(ClassConditional):
     denoiser: ClassVar[str] = "transformer"
     parts: ClassVar[tuple[str, ...]] = ("transformer", "vae")
     cross_attention: ClassVar[str] = r"\.class_embedder\.|\.norm1\.linear\.|^proj_out_1\."
+    called_apart: ClassVar[str | None] = r"\.norm1\.emb$"
 
     def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
         """See `Family`.

@@ -53,6 +53,8 @@ class Family(ABC):
         text_encoders: those that may be trained: CLIPs; a T5 stays as it is.
         prompt_projections: how the names of those end that turn a prompt's states into keys and
             values; none where a prompt has no states of its own.
+        called_apart: regular expression of the denoiser's modules that it calls from outside of the
+            blocks they lie in, too.
     """
 
     pipeline: ClassVar[type[DiffusionPipeline]]
@@ -63,6 +65,7 @@ class Family(ABC):
     cross_attention: ClassVar[str]
     text_encoders: ClassVar[tuple[str, ...]] = ()
     prompt_projections: ClassVar[tuple[str, ...]] = ()
+    called_apart: ClassVar[str | None] = None
 
     def load(self, folder: Path, **ready: nn.Module) -> Pipeline:
         """Read a pipeline in float32, from safetensors alone; parts that are ready are not read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.config import Experiment
 from pipeline.search.planning.plan import Plan
 from pipeline.unlearning.memory import rows
 
@@ -51,6 +52,10 @@ def advice(plan: Plan) -> list[str]:
         if experiment.evaluation.batch > 1:
             found.append(f"lower evaluation.batch (now {experiment.evaluation.batch})")
         return [*found, "take a GPU or machine with more memory"]
+    if experiment.is_trained and not experiment.scaling.sharded and _can_be_sharded(experiment):
+        found.append(
+            "share what moves among workers (scaling: {workers: 2 or more, sharded: true})"
+        )
     if experiment.model.lora is None and experiment.closed_form is None:
         found.append("train adapters (model.lora: {rank: 8})")
         if experiment.model.train == "all":
@@ -66,3 +71,8 @@ def advice(plan: Plan) -> list[str]:
         found.append(f"share the batches among more workers (scaling.workers, now {workers})")
     found.append("take a GPU or machine with more memory")
     return found
+
+
+def _can_be_sharded(experiment: Experiment) -> bool:
+    update = experiment.update
+    return update.optimizer != "adamw_8bit" and update.saliency is None

@@ -21,6 +21,7 @@ from pipeline.search.machine import Memory, memory_of_a_worker
 from pipeline.search.planning.duration import UNKNOWN, Duration, from_trials
 from pipeline.search.planning.pictures import Wanted, count_pictures
 from pipeline.unlearning.memory import Buffer, Phase, Sizes, buffers, peak, saved_bytes
+from pipeline.unlearning.shards import largest_block
 
 _MOST_CORNERS: Final = 32
 _DECIDE_MEMORY: Final = ("model.", "update.", "losses.", "evaluation.", "scaling.")
@@ -174,8 +175,12 @@ def _tables(
         precision = PRECISIONS[experiment.update.precision]
         name = f"{experiment.model.model_dump_json()} {precision}"
         if name not in known:
-            count = moving(model.students(experiment.model))
+            students = model.students(experiment.model)
+            apart = model.family.called_apart
+            block = max(largest_block(part, apart) for part in students.values())
             activations = count_activations(model, experiment.model, text, precision)
-            known[name] = Sizes(parts, model.family.denoiser, count, activations, drawn)
+            known[name] = Sizes(
+                parts, model.family.denoiser, moving(students), block, activations, drawn
+            )
         found.append((experiment, known[name], buffers(known[name], experiment)))
     return found

@@ -187,6 +187,28 @@ def test_what_cannot_fit_is_refused_with_advice(prepared: tuple[Path, Plan, Plan
     assert advice(small)[-1].startswith("take a GPU")
 
 
+def test_sharded_workers_divide_what_moves(tmp_path: Path) -> None:
+    model = {"base": str(build("sd1", tmp_path / "sd1")), "train": "all"}
+    spread, sharded = (
+        make_plan(smoke_space(model=model, scaling=scaling), tmp_path / "sweep", Store(tmp_path))
+        for scaling in ({"workers": 4}, {"workers": 4, "sharded": True})
+    )
+    whole, part = ({b.name: b.size for b in plan.buffers} for plan in (spread, sharded))
+    divided = ("parameters that move", "optimiser states", "gradients f and r")
+    for name in (*divided, "chunks of the step"):
+        assert part[name] == pytest.approx(whole[name] / 4, rel=1e-3)
+    assert whole.keys() - part.keys() == {"buckets of gradients for others"}
+    assert part.keys() - whole.keys() == {"blocks gathered for a moment"}
+    assert sharded.peak[0] < spread.peak[0]
+    elastic = {"workers": 4, "least_workers": 2, "sharded": True}
+    planned = smoke_space(model=model, scaling=elastic)
+    fewer = make_plan(planned, tmp_path / "sweep", Store(tmp_path))
+    held = next(b.size for b in fewer.buffers if b.name == "parameters that move")
+    assert held == pytest.approx(whole["parameters that move"] / 2, rel=1e-3)
+    assert any("sharded: true" in each for each in advice(spread))
+    assert not any("sharded: true" in each for each in advice(sharded))
+
+
 @pytest.mark.parametrize(
     "change",
     [
