@@ -124,7 +124,7 @@ def workers_of(experiment: Experiment) -> int:
 
 
 def saved_bytes(experiment: Experiment, moving: int, stored: int) -> dict[str, int]:
-    """What a trial leaves on disk, in bytes.
+    """What a trial writes to disk, in bytes: weights that stay, and checkpoints while it trains.
 
     Args:
         experiment: of the trial.
