@@ -19,17 +19,18 @@ from diffusers import (
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxTransformer2DModel,
+    ModelMixin,
     PNDMScheduler,
     SD3Transformer2DModel,
     UNet2DConditionModel,
     UNet2DModel,
 )
 from safetensors.torch import save_file
-from torch import nn
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    PreTrainedModel,
     T5Config,
     T5EncoderModel,
 )
@@ -56,14 +57,16 @@ def true_size(name: str, folder: Path) -> Path:
         made = planned() if isinstance(planned, partial) else planned
         library = type(made).__module__.partition(".")[0]
         index[part] = [library, type(made).__name__]
-        if not isinstance(made, nn.Module):
-            made.save_pretrained(folder / part)
-            continue
-        if library == "transformers":
-            made.config.save_pretrained(folder / part)
-        else:
-            made.save_config(folder / part)
-        stem = "model" if library == "transformers" else "diffusion_pytorch_model"
+        match made:
+            case PreTrainedModel():
+                made.config.save_pretrained(folder / part)
+                stem = "model"
+            case ModelMixin():
+                made.save_config(folder / part)
+                stem = "diffusion_pytorch_model"
+            case _:  # schedulers and tokenizers have no weights
+                made.save_pretrained(folder / part)
+                continue
         number = {"number": torch.zeros(1, dtype=precision)}
         save_file(number, folder / part / f"{stem}.safetensors")
     (folder / "model_index.json").write_text(json.dumps(index))

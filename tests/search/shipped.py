@@ -10,7 +10,6 @@ from typing import Any, Final
 import torch
 
 from pipeline.config import JudgeConfig, load_space
-from pipeline.config.distributions import looks_like_distribution
 from pipeline.prompts.vocabulary import vocabulary
 from tests.diffusion.tiny import build
 from tests.diffusion.tiny.class_unet import class_unet
@@ -103,15 +102,3 @@ class TinyWorld:
         values = vocabulary("unlearncanvas").axes[name]
         torch.manual_seed(0)
         return TimmTransformer(len(values)).save(folder, "\n".join(values))
-
-
-def leaves(tree: Mapping[str, Any], at: str = "") -> dict[str, Any]:
-    """Dotted path -> value of everything that a file says; a distribution is one value."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        path = f"{at}.{key}".lstrip(".")
-        if isinstance(value, Mapping) and not looks_like_distribution(value):
-            found |= leaves(value, path)
-        else:
-            found[path] = value
-    return found
