@@ -22,7 +22,7 @@ ASSUMPTIONS: Final = (
     "activations are what autograd saves of one picture, counted in a run without memory",
     "times a worker's rows of the larger batch, divided by update.accumulate",
     "attention is a fused kernel",
-    "of checkpointed activations a tenth stays",
+    "of checkpointed activations, and of frozen weights in update.precision, a tenth stays",
     "sampling and decoding hold 3 of their widest tensors for every picture at once",
 )
 
@@ -31,7 +31,8 @@ _TENSORS_AT_ONCE: Final = 3
 _CHUNKS: Final = 10
 """A step's chunks take a tenth of a gradient (`chunks.py`)."""
 _RECOMPUTED: Final = 10
-"""Gradient checkpointing keeps about a tenth of the activations: blocks' inputs alone."""
+"""Gradient checkpointing keeps about a tenth of the activations: blocks' inputs alone. Autocast
+holds copies of weights that move; those of frozen ones are made anew for a block, and dropped."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
     own = _FLOAT * sizes.parts[sizes.denoiser]
     others = _FLOAT * (sum(sizes.parts.values()) - sizes.parts[sizes.denoiser])
     kept = _RECOMPUTED if update.gradient_checkpointing else 1
+    casts = sizes.activations.frozen_casts // kept + sizes.activations.moving_casts
     sampled, decoded = sizes.drawn
     batch = experiment.evaluation.batch
     passes = 1 if experiment.evaluation.guidance == 1 else 2
@@ -84,7 +86,7 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
         ),
         Buffer("gradients f and r", 2 * gradient, "backward"),
         Buffer("activations", rows(experiment) * sizes.activations.row // kept, "backward"),
-        Buffer("weights in the products' precision", sizes.activations.casts, "backward"),
+        Buffer("weights in the products' precision", casts, "backward"),
         # step.py: both gradients, and the rest a chunk at a time.
         Buffer("gradients f and r", 2 * gradient, "step"),
         Buffer("chunks of the step", gradient // _CHUNKS, "step"),
