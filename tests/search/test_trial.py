@@ -66,7 +66,7 @@ def test_a_trial_between_the_corners_finds_all_its_pictures(prepared: Path) -> N
     folder = put_trial(prepared / "trials" / "0000", smoke_space(), diversity=0.5)
     outcome = run_trial(folder, Store(store), time.time())
     assert outcome.reason is None
-    # Of a real model they would be nine times as large as the weights.
+    # Of a real model they would be six times as large as the weights.
     assert not (folder / "checkpoints").exists()
     assert {path for path in store.rglob("*") if path.is_file()} == before
 
