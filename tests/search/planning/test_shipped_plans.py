@@ -19,7 +19,9 @@ _BUDGET = re.compile(
     r"(?P<trials>\d+) trials of (?P<least>\d+) to (?P<most>\d+) steps; (?P<teaching>\d+) pictures "
     r"to train on, made once, and (?P<judged>\d+) judged a trial"
 )
-_HARDWARE = re.compile(r"about (?P<memory>[\d.]+) GB of GPU memory .* and (?P<disk>\d+) GB of disk")
+_HARDWARE = re.compile(
+    r"about (?P<memory>[\d.]+) GB of GPU memory .* and (?P<disk>[\d.]+) GB of disk"
+)
 _TRUE = {"sd1": "sd15", "class_unet": "cifar10"}
 """Names of models at their true size, where they differ from the tiny ones'."""
 
