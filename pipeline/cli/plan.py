@@ -110,8 +110,8 @@ def _show(made: Plan) -> None:
     table.add_row("trials", str(made.trials))
     low, high = made.steps
     table.add_row("steps of a trial", str(high) if low == high else f"{low} to {high}")
-    for name, size in made.saved.items():
-        table.add_row(f"{name} of a trial", in_words(size))
+    table.add_row("weights of a trial", in_words(made.saved["weights"]))
+    table.add_row("checkpoints of a trial, until it has ended", in_words(made.saved["checkpoints"]))
     table.add_row("pictures and texts to make, at most", in_words(made.made))
     table.add_row("disk in all, at most", in_words(made.disk), style="bold")
     table.add_row("free on that disk", in_words(made.free))

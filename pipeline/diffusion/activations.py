@@ -22,12 +22,15 @@ class Activations:
     Attributes:
         row: that autograd keeps of one picture.
         widest: of the largest tensor among them.
-        casts: of weights in the precision of matrix products; whatever the batch is.
+        frozen_casts: of weights that stay, in the precision of matrix products; whatever the batch
+            is.
+        moving_casts: of those that move.
     """
 
     row: int
     widest: int
-    casts: int
+    frozen_casts: int
+    moving_casts: int
 
 
 def count_activations(
@@ -68,11 +71,11 @@ def count_activations(
             told = model.retold(students, text) if encodes else model.conditions(text)
             kept.append(model.family.predict(denoiser, noisy, times, told))
     of_rows = [size for storage, size in saved.items() if storage not in casts.found]
-    return Activations(
-        sum(of_rows),
-        max(of_rows, default=0),
-        sum(casts.found[storage] for storage in saved if storage in casts.found),
-    )
+    moving = {_storage(p) for part in parts for p in part.parameters() if p.requires_grad}
+    of_weights = {True: 0, False: 0}
+    for storage in saved.keys() & casts.found.keys():
+        of_weights[casts.found[storage] in moving] += saved[storage]
+    return Activations(sum(of_rows), max(of_rows, default=0), of_weights[False], of_weights[True])
 
 
 @torch.no_grad()
@@ -110,7 +113,7 @@ class _Widest(TorchDispatchMode):
 
 
 class _Casts(TorchDispatchMode):
-    """Notes the storages of what weights are cast to.
+    """Notes the storages of what weights are cast to, and those of the weights.
 
     Args:
         weights: their storages.
@@ -130,7 +133,7 @@ class _Casts(TorchDispatchMode):
             and _storage(args[0]) in self._weights
         ):
             self._kept.append(result)
-            self.found[_storage(result)] = result.untyped_storage().nbytes()
+            self.found[_storage(result)] = _storage(args[0])
         return result
 
 

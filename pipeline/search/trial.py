@@ -33,6 +33,7 @@ from pipeline.search.lineage import check_base
 from pipeline.search.locking import folder_lock
 from pipeline.search.outcome import Outcome
 from pipeline.search.places import (
+    CHECKPOINTS,
     ERROR,
     EXPERIMENT,
     FAILURE,
@@ -121,7 +122,7 @@ def _lead_once(
     with folder_lock(folder, wait=_STRAY_SECONDS):
         ended = Outcome.read(folder)
         if ended is not None:
-            shutil.rmtree(folder / PICTURES, ignore_errors=True)
+            _drop_leftovers(folder)
             return ended
         try:
             _lead(folder, store, workers, laps, judgement)
@@ -129,6 +130,7 @@ def _lead_once(
             failure = {"kind": type(error).__name__, "message": str(error)}
             write_json(folder / TIMING, laps.total())
             write_json(folder / FAILURE, failure)
+            _drop_leftovers(folder)
         except Exception as error:
             note_shortage(folder, error)
             write_text(folder / ERROR, traceback.format_exc())
@@ -161,7 +163,13 @@ def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: J
     write_json(folder / TIMING, laps.total())
     # Last: with its report a trial has ended.
     evaluation.report.save(folder / REPORT)
-    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    _drop_leftovers(folder)
+
+
+def _drop_leftovers(folder: Path) -> None:
+    """What an ended trial has no more use for: of a whole U-Net, twenty gigabytes."""
+    for name in (PICTURES, CHECKPOINTS):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _follow(

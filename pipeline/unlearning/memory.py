@@ -22,7 +22,7 @@ ASSUMPTIONS: Final = (
     "activations are what autograd saves of one picture, counted in a run without memory",
     "times a worker's rows of the larger batch, divided by update.accumulate",
     "attention is a fused kernel",
-    "of checkpointed activations a tenth stays",
+    "of checkpointed activations, and of frozen weights in update.precision, a tenth stays",
     "sharded workers hold frozen parameters whole, and two blocks of those that move at a time",
     "sampling and decoding hold 3 of their widest tensors for every picture at once",
 )
@@ -34,7 +34,8 @@ _CHUNKS: Final = 10
 _GATHERED: Final = 4
 """Sharded: a block's parameters and gradients, and those of the next one to come or to go."""
 _RECOMPUTED: Final = 10
-"""Gradient checkpointing keeps about a tenth of the activations: blocks' inputs alone."""
+"""Gradient checkpointing keeps about a tenth of the activations: blocks' inputs alone. Autocast
+holds copies of weights that move; those of frozen ones are made anew for a block, and dropped."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
     own = _FLOAT * sizes.parts[sizes.denoiser]
     others = _FLOAT * (sum(sizes.parts.values()) - sizes.parts[sizes.denoiser])
     kept = _RECOMPUTED if update.gradient_checkpointing else 1
+    casts = sizes.activations.frozen_casts // kept + sizes.activations.moving_casts
     sampled, decoded = sizes.drawn
     batch = experiment.evaluation.batch
     passes = 1 if experiment.evaluation.guidance == 1 else 2
@@ -93,7 +95,7 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
             "blocks gathered for a moment", _GATHERED * _FLOAT * sizes.block * sharded, "backward"
         ),
         Buffer("activations", rows(experiment) * sizes.activations.row // kept, "backward"),
-        Buffer("weights in the products' precision", sizes.activations.casts, "backward"),
+        Buffer("weights in the products' precision", casts, "backward"),
         # step.py: both gradients, and the rest a chunk at a time.
         Buffer("gradients f and r", 2 * gradient, "step"),
         Buffer("chunks of the step", gradient // _CHUNKS, "step"),
@@ -133,7 +135,7 @@ def workers_of(experiment: Experiment) -> int:
 
 
 def saved_bytes(experiment: Experiment, moving: int, stored: int) -> dict[str, int]:
-    """What a trial leaves on disk, in bytes.
+    """What a trial writes to disk, in bytes: weights that stay, and checkpoints while it trains.
 
     Args:
         experiment: of the trial.

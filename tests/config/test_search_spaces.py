@@ -24,18 +24,28 @@ COMPARISONS = sorted((SHIPPED / "comparisons").glob("*.yaml"))
 def test_all_spaces_are_there() -> None:
     names = {path.stem for path in SPACES}
     assert names >= {
+        "cifar10_class",
         "demo",
         "fashion_chain",
         "fashion_neon",
         "fashion_sneaker",
         "fashion_three",
+        "flux_style_lora",
+        "sd15_church",
+        "sd15_nudity",
+        "sd15_van_gogh",
+        "sd3_style_lora",
+        "sdxl_object_lora",
         "smoke",
+        "unlearncanvas_object",
+        "unlearncanvas_style",
     }
 
 
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
 def test_it_loads_fills_and_has_prompts(path: Path) -> None:
     space = load_space(path)
+    assert space.name == path.stem.replace("_", "-")
     assert space.distributions
     for last in (0, -1):
         values = {where: extremes(drawn)[last][1] for where, drawn in space.distributions.items()}

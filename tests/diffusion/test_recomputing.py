@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.config import LoraSettings, ModelConfig
 from pipeline.diffusion import DiffusionModel, load_model
@@ -76,6 +80,49 @@ def test_gradients_are_the_same_and_less_is_kept(tiny: DiffusionModel, train: st
     for name, value in plain.items():
         torch.testing.assert_close(again[name], value, rtol=1e-5, atol=1e-6 * float(value.norm()))
     assert some_of_it < 0.7 * all_of_it
+
+
+class Copies(TorchDispatchMode):
+    """Which copies in half precision are made of frozen weights.
+
+    Args:
+        weights: of a network.
+    """
+
+    def __init__(self, weights: list[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._frozen = {p.untyped_storage().data_ptr() for p in weights if not p.requires_grad}
+        self._made: list[tuple[StorageWeakRef, int]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if (
+            func is torch.ops.aten._to_copy.default
+            and args[0].untyped_storage().data_ptr() in self._frozen
+        ):
+            self._made.append((StorageWeakRef(result.untyped_storage()), result.nbytes))
+        return result
+
+    def alive(self) -> int:
+        """Bytes of those that something still holds."""
+        return sum(size for made, size in self._made if not made.expired())
+
+
+def test_copies_of_frozen_weights_live_no_longer_than_a_block(tiny: DiffusionModel) -> None:
+    held = []
+    for recomputes in (False, True):
+        denoiser = copy_to_train(tiny, TRAINED["lora"], seed=0).parts[tiny.family.denoiser]
+        if recomputes:
+            recompute_activations(denoiser)
+        told = tiny.encode_prompts([prompts("sd1" if tiny.family.text_encoders else "dit")[0]])
+        times = tiny.noise.draw_times(1, torch.Generator().manual_seed(0))
+        copies = Copies(list(denoiser.parameters()))
+        noisy = torch.zeros(1, *tiny.latent_shape)
+        with copies:
+            kept = tiny.predict(denoiser, noisy, times, told, torch.bfloat16)
+        held.append(copies.alive())
+        assert kept.requires_grad
+    assert held[1] < 0.5 * held[0]
 
 
 def test_the_base_does_not_notice(tiny: DiffusionModel) -> None:

@@ -64,7 +64,7 @@ def test_it_saves_for_the_backward_pass_what_a_real_run_saves(
     real = sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
     assert kept.requires_grad
     assert counted.row == pytest.approx(real, rel=0.1)
-    assert counted.casts == 0
+    assert counted.frozen_casts == counted.moving_casts == 0
     assert 0 < counted.widest < counted.row
 
 
@@ -77,7 +77,10 @@ def test_half_precision_saves_less_of_pictures_and_casts_weights(
     assert whole.row / 2.2 < half.row < whole.row
     # Embeddings and norms are not cast; of the DiT they are most of what there is.
     denoiser = shapes.parameters()[shapes.family.denoiser]
-    assert 0.2 * 2 * denoiser < half.casts <= 2 * denoiser
+    assert 0.2 * 2 * denoiser < half.moving_casts <= 2 * denoiser
+    assert half.frozen_casts == 0
+    beside = count_activations(shapes, CHOICES["lora"], text, torch.bfloat16)
+    assert beside.frozen_casts > beside.moving_casts > 0
 
 
 def test_a_decoded_picture_is_the_least_that_drawing_holds(

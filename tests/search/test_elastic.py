@@ -144,7 +144,7 @@ def two_machines() -> Iterator[Cluster]:
     cluster.shutdown()
 
 
-@pytest.mark.lengthy
+@pytest.mark.long
 def test_workers_that_are_left_go_on_alone(
     undisturbed: Path, tmp_path: Path, two_machines: Cluster
 ) -> None:

@@ -49,6 +49,8 @@ def test_a_trial_between_the_corners_finds_all_its_pictures(prepared: Path) -> N
     folder = put_trial(prepared / "trials" / "0000", smoke_space(), diversity=0.5)
     outcome = run_trial(folder, Store(store), time.time())
     assert outcome.reason is None
+    # Of a real model they would be six times as large as the weights.
+    assert not (folder / "checkpoints").exists()
     assert {path for path in store.rglob("*") if path.is_file()} == before
 
 
@@ -73,6 +75,7 @@ def test_a_diverged_trial_has_a_failure_and_no_report(prepared: Path) -> None:
     assert outcome.reason.startswith("DivergedError: ")
     assert not (folder / "report.json").exists()
     assert run_trial(folder, Store(prepared / "cache"), time.time()) == outcome
+    assert not (folder / "checkpoints").exists()
 
 
 def test_other_errors_are_raised_and_leave_their_traceback(tmp_path: Path) -> None:

@@ -57,11 +57,12 @@ class Plan:
         base: of its model.
         wanted: prompts and pictures.
         trials: in all.
+        at_once: that train at a time, at least.
         steps: the fewest and the most of a trial; 0 for an edit.
         parameters: of the heaviest trial.
         buffers: what a worker of it holds.
         memory: what a worker finds.
-        saved: bytes by what a trial leaves on disk.
+        saved: bytes by what a trial writes: weights that stay, checkpoints until it has ended.
         made: bytes of the pictures and prompts' states that the store lacks.
         free: bytes on the disk of sweeps and store.
         duration: of the longest trial.
@@ -73,6 +74,7 @@ class Plan:
     base: str
     wanted: Wanted
     trials: int
+    at_once: int
     steps: tuple[int, int]
     parameters: Parameters
     buffers: tuple[Buffer, ...]
@@ -92,7 +94,8 @@ class Plan:
     @property
     def disk(self) -> int:
         """Bytes that the sweep adds."""
-        return self.made + self.trials * sum(self.saved.values())
+        weights, checkpoints = self.saved["weights"], self.saved["checkpoints"]
+        return self.made + self.trials * weights + self.at_once * checkpoints
 
 
 def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None = None) -> Plan:
@@ -127,6 +130,7 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
         base=space.base,
         wanted=wanted,
         trials=space.budget.trials,
+        at_once=min(space.budget.trials, space.budget.max_concurrent or 1),
         steps=(min(steps), max(steps)),
         parameters=Parameters(sizes.parts, tuple(model.students(heaviest.model)), sizes.moving),
         buffers=tuple(table),

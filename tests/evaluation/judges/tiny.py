@@ -30,8 +30,14 @@ def pictures(count: int, side: int = 24, seed: int = 0) -> Tensor:
     return levels.float() / 127.5 - 1
 
 
-def clip(folder: Path, *, seed: int = 0) -> Path:
-    """A CLIP whose tokenizer does not say how long a text may be, as some do not."""
+def clip(folder: Path, *, seed: int = 0, agreeable: bool = False) -> Path:
+    """A CLIP whose tokenizer does not say how long a text may be, as some do not.
+
+    Args:
+        folder: gets it.
+        seed: of its weights.
+        agreeable: whether every picture suits every text, a little more or less.
+    """
     tokenizer = clip_tokenizer()
     torch.manual_seed(seed)
     vision = CLIPVisionConfig(
@@ -51,6 +57,11 @@ def clip(folder: Path, *, seed: int = 0) -> Path:
         )
     )
     assert model.config.text_config.max_position_embeddings == LENGTH
+    if agreeable:
+        # Both towers end at the same place, and what they have seen moves them about it.
+        model.text_projection.weight.data = model.visual_projection.weight.data.clone()
+        for last in (model.text_model.final_layer_norm, model.vision_model.post_layernorm):
+            nn.init.constant_(last.bias, 2.0)
     model.save_pretrained(folder)
     tokenizer.model_max_length = int(1e30)
     tokenizer.save_pretrained(folder)
