@@ -16,6 +16,7 @@ from pipeline.unlearning.progress import Progress
 _KEPT = 2
 _STATE = "state.safetensors"
 _MANIFEST = "manifest.json"
+_NAME = "step-{:06d}"
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,18 @@ def save_checkpoint(folder: Path, step: int, progress: Progress, story: Story) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    final = folder / _NAME.format(step)
     plain = {name: value.cpu().contiguous() for name, value in progress.tensors().items()}
-    save_file(plain, partial / _STATE)
-    manifest = {"step": step, "sha256": _sha256(partial / _STATE), **asdict(story)}
-    (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-    final = folder / f"step-{step:06d}"
-    if final.exists():
-        shutil.rmtree(final)
-    partial.rename(final)
+    try:
+        save_file(plain, partial / _STATE)
+        manifest = {"step": step, "sha256": _sha256(partial / _STATE), **asdict(story)}
+        (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        if final.exists():
+            shutil.rmtree(final)
+        partial.rename(final)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # a full disk needs its room
+        raise
     _drop_old(folder, final)
     return final
 
@@ -72,8 +77,10 @@ def restore_checkpoint(folder: Path, progress: Progress, story: Story) -> int:
 def _manifest(candidate: Path) -> dict[str, str | int] | None:
     try:
         manifest: dict[str, str | int] = json.loads((candidate / _MANIFEST).read_text())
-        whole = manifest["sha256"] == _sha256(candidate / _STATE)
-    except (OSError, ValueError, KeyError):
+        # The hash tells of the state alone; the step is told twice.
+        named = candidate.name == _NAME.format(manifest["step"])
+        whole = named and manifest["sha256"] == _sha256(candidate / _STATE)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return manifest if whole else None
 
