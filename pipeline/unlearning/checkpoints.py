@@ -6,17 +6,20 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from pipeline.unlearning.progress import Progress
 
 _KEPT = 2
 _STATE = "state.safetensors"
 _MANIFEST = "manifest.json"
+_NAME = "step-{:06d}"
 
 
 @dataclass(frozen=True)
@@ -34,33 +37,43 @@ class Story:
     config: str
 
 
-def save_checkpoint(
-    folder: Path, step: int, progress: Progress, story: Story, *, leads: bool = True
-) -> None:
+def snapshot(progress: Progress, *, leads: bool = True) -> dict[str, Tensor]:
+    """A copy of what a checkpoint holds, in main memory, which a training may go on beside.
+
+    Its tensors are whole, however many workers have made them: any number may go on from it.
+
+    Args:
+        progress: to copy; workers that hold parts of it gather it, all of them together.
+        leads: whether this worker keeps it.
+    """
+    copies = ((name, value.detach()) for name, value in progress.tensors() if leads)
+    return {name: value.to("cpu", copy=True).contiguous() for name, value in copies}
+
+
+def write_checkpoint(folder: Path, step: int, state: Mapping[str, Tensor], story: Story) -> None:
     """Write what `step` steps have made; keep the last two.
 
-    A checkpoint is written into a folder of another name and renamed when it is complete. It holds
-    whole tensors, however many workers have made it: any number of them may go on from it.
+    A checkpoint is written into a folder of another name and renamed when it is complete.
 
     Args:
         folder: of all checkpoints.
         step: how many steps are done.
-        progress: to write down; workers that hold parts of it gather it, all of them together.
+        state: a `snapshot`.
         story: that it belongs to.
-        leads: whether this worker writes.
     """
-    plain = {name: value.cpu().contiguous() for name, value in progress.tensors() if leads}
-    if not leads:
-        return
     folder.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
-    save_file(plain, partial / _STATE)
-    manifest = {"step": step, "sha256": _sha256(partial / _STATE), **asdict(story)}
-    (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-    final = folder / f"step-{step:06d}"
-    if final.exists():
-        shutil.rmtree(final)
-    partial.rename(final)
+    final = folder / _NAME.format(step)
+    try:
+        save_file(dict(state), partial / _STATE)
+        manifest = {"step": step, "sha256": _sha256(partial / _STATE), **asdict(story)}
+        (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        if final.exists():
+            shutil.rmtree(final)
+        partial.rename(final)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # a full disk needs its room
+        raise
     _drop_old(folder, final)
 
 
@@ -85,8 +98,10 @@ def restore_checkpoint(folder: Path, progress: Progress, story: Story) -> int:
 def _manifest(candidate: Path) -> dict[str, str | int] | None:
     try:
         manifest: dict[str, str | int] = json.loads((candidate / _MANIFEST).read_text())
-        whole = manifest["sha256"] == _sha256(candidate / _STATE)
-    except (OSError, ValueError, KeyError):
+        # The hash tells of the state alone; the step is told twice.
+        named = candidate.name == _NAME.format(manifest["step"])
+        whole = named and manifest["sha256"] == _sha256(candidate / _STATE)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return manifest if whole else None
 

@@ -20,7 +20,8 @@ from pipeline.diffusion.sharing import copy_around
 from pipeline.diffusion.trained import Trained, copy_to_train, count_trained, write_count
 from pipeline.diffusion.weights import save_weights
 from pipeline.unlearning.batches import TrainingSet
-from pipeline.unlearning.checkpoints import Story, restore_checkpoint, save_checkpoint
+from pipeline.unlearning.checkpoint_writer import CheckpointWriter
+from pipeline.unlearning.checkpoints import Story, restore_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.progress import Progress
 from pipeline.unlearning.shards import shard
@@ -90,18 +91,19 @@ def train(
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
     workers.wait()
-    while done < update.steps:
-        forget, retain = step_batches(model, experiment, data, done)
-        done += 1
-        watch = done % update.telemetry_every == 0 or done in (1, update.steps)
-        record = stepper.step(done, forget, retain, watch=watch)
-        beat()
-        if record is not None and telemetry is not None:
-            telemetry.append(record)
-        if done % update.checkpoint_every == 0 or done == update.steps:
-            save_checkpoint(checkpoints, done, progress, story, leads=workers.leads)
-        if record is not None and workers.leads:
-            report(record)
+    with CheckpointWriter(checkpoints, story, leads=workers.leads) as writer:
+        while done < update.steps:
+            forget, retain = step_batches(model, experiment, data, done)
+            done += 1
+            watch = done % update.telemetry_every == 0 or done in (1, update.steps)
+            record = stepper.step(done, forget, retain, watch=watch)
+            beat()
+            if record is not None and telemetry is not None:
+                telemetry.append(record)
+            if done % update.checkpoint_every == 0 or done == update.steps:
+                writer.save(done, progress)
+            if record is not None and workers.leads:
+                report(record)
     changed = {**edited, **{n: value for n, value in progress.result() if workers.leads}}
     if workers.leads:
         _save(model, experiment, changed, weights, {**asdict(story), "steps": str(done)})

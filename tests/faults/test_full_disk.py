@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from pipeline.diffusion import Store
 from pipeline.search.files import read_json, write_json
+from tests.faults.saving import Counting
 from tests.faults.small_disk import fill, small_disk
 
 MEBI = 2**20
@@ -53,3 +54,19 @@ def test_a_small_file_stays_what_it_was(disk: Path) -> None:
         write_json(path, {"status": "finished", "more": "x" * 10_000})
     assert files(disk) == before
     assert read_json(path) == {"status": "running"}
+
+
+def test_a_checkpoint_that_has_no_room_leaves_the_older_ones(disk: Path) -> None:
+    counting, folder = Counting(numbers=2**17), disk / "checkpoints"  # 1.5 MB each
+    counting.save(folder, 1)
+    counting.save(folder, 2)
+    ballast = fill(disk, leaving=MEBI)
+    before = files(disk)
+    with pytest.raises((OSError, SafetensorError), match="No space left"):
+        counting.save(folder, 3)
+    assert files(disk) == before
+    assert not list(folder.glob(".partial-*"))
+    assert counting.restore(folder) == 2
+    ballast.unlink()
+    counting.save(folder, 3)
+    assert counting.restore(folder) == 3

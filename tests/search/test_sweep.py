@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import psutil
 import pytest
@@ -26,9 +22,18 @@ from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 from pipeline.search.sweep import run_sweep
 from pipeline.unlearning.telemetry import read_telemetry
 from tests.search.spaces import smoke_space
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 400.0
+from tests.search.sweeping import (
+    ROOT,
+    Runner,
+    finished,
+    halfway,
+    is_marked,
+    mark,
+    wait_for_death,
+    wait_for_worker,
+    wait_until_halfway,
+    worker_of,
+)
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -169,141 +174,11 @@ def test_a_trial_too_big_for_the_machine_is_refused_at_once(home: Path) -> None:
         sweep_now(smaller, folder)
 
 
-RUNNER = """
-import sys
-from pathlib import Path
-from typing import ClassVar
-from rich.console import Console
-from pipeline.config import load_space
-from pipeline.search.live import PlainView
-from pipeline.search.sweep import run_sweep
-
-space, folder, resume = load_space(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3] == "resume"
-run_sweep(space, folder, resume=resume, view=PlainView(Console(file=sys.stdout)))
-"""
-
-
-class Runner:
-    """A sweep in a process of its own, with all it prints in a file."""
-
-    started: ClassVar[list[Runner]] = []
-
-    def __init__(self, space: Path, folder: Path, verb: str) -> None:
-        self.log = space.with_name(f"{verb}-{time.time_ns()}.log")
-        self.folder = folder
-        with self.log.open("w") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", RUNNER, str(space), str(folder), verb],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=ROOT,
-            )
-        self.started.append(self)
-
-    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
-        """Poll until the condition holds; the sweep must not end before."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            state = f"{self.process.poll()}\n{self.log.read_text()}"
-            assert self.process.poll() is None, f"ended before {what}: {state}"
-            assert time.monotonic() < deadline, f"timed out before {what}: {state}"
-            time.sleep(0.1)
-
-    def end(self) -> str:
-        """Wait for the sweep's end; all that it printed."""
-        try:
-            self.process.wait(PATIENCE)
-        finally:
-            self.process.kill()
-        return self.log.read_text()
-
-
 @pytest.fixture
 def _no_stray_sweeps() -> Iterator[None]:
     """Also a test that fails ends the processes that it started."""
     yield
-    for runner in Runner.started:
-        runner.process.kill()
-
-
-def halfway(folder: Path) -> TrialRecord | None:
-    """A trial that has checkpoints and is still training, if there is one now."""
-    if not (folder / "sweep.json").exists():
-        return None
-    for trial in read_sweep(folder).trials:
-        checkpoints = list((trial.folder / "checkpoints").glob("step-*"))
-        trained = (trial.folder / "weights.safetensors").exists()
-        if trial.state == "running" and checkpoints and not trained:
-            return trial
-    return None
-
-
-def worker_of(trial: TrialRecord) -> int | None:
-    """The process that trains it; None at the moment when one takes it up and signs the lock."""
-    found = re.search(r"process (\d+)", (trial.folder / ".lock").read_text())
-    return None if found is None else int(found[1])
-
-
-def busy_worker(folder: Path) -> int | None:
-    """The process of a trial that is halfway, if there is one now."""
-    trial = halfway(folder)
-    return None if trial is None else worker_of(trial)
-
-
-def wait_for_death(pid: int) -> None:
-    """Ray's workers end with the process that started them."""
-    deadline = time.monotonic() + PATIENCE
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def mark(trial: TrialRecord) -> None:
-    """Change the telemetry's first line: a training that goes on keeps it, a new one doesn't."""
-    path = trial.folder / "telemetry.jsonl"
-    first, *rest = path.read_text().splitlines()
-    marked = json.dumps({**json.loads(first), "marked": 1.0})
-    path.write_text("".join(f"{line}\n" for line in (marked, *rest)))
-
-
-def is_marked(trial: TrialRecord) -> bool:
-    return "marked" in read_telemetry(trial.folder / "telemetry.jsonl")[0].values
-
-
-def finished(folder: Path) -> dict[int, int]:
-    """Number of each ended trial -> when its report was written, in ns."""
-    return {
-        trial.number: (trial.folder / "report.json").stat().st_mtime_ns
-        for trial in read_sweep(folder).trials
-        if trial.state == "complete"
-    }
-
-
-def wait_until_halfway(runner: Runner, folder: Path) -> TrialRecord:
-    """A trial that has been seen halfway; a second look might come too late."""
-    seen: list[TrialRecord] = []
-
-    def found() -> bool:
-        hit = halfway(folder)
-        seen.extend([] if hit is None else [hit])
-        return bool(seen)
-
-    runner.wait_for(found, "a trial was halfway")
-    return seen[-1]
-
-
-def wait_for_worker(runner: Runner, folder: Path) -> int:
-    """The process id of a worker of this very session that is halfway through a trial."""
-    seen: list[int] = []
-
-    def found() -> bool:
-        pid = busy_worker(folder)
-        family = {child.pid for child in psutil.Process(runner.process.pid).children(True)}
-        seen.extend([pid] if pid is not None and pid in family else [])
-        return bool(seen)
-
-    runner.wait_for(found, "a trial was halfway")
-    return seen[-1]
+    Runner.kill_all()
 
 
 @pytest.mark.usefixtures("_no_stray_sweeps")
@@ -317,7 +192,7 @@ def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path
     source, folder = home / "source.yaml", home / "sweeps" / "survivor"
     source.write_text(dump_space(space))
 
-    runner = Runner(source, folder, "new")
+    runner = Runner.without_mlflow(source, folder, "new")
     runner.wait_for(lambda: halfway(folder) is not None, "a trial was halfway")
     assert listens_on_loopback_only(runner.process.pid)
     with pytest.raises(FolderInUseError, match=f"process {runner.process.pid} on"):
@@ -331,7 +206,7 @@ def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path
     done = finished(folder)
     asked = {trial.number: trial.params for trial in read_sweep(folder).trials}
 
-    runner = Runner(source, folder, "resume")
+    runner = Runner.without_mlflow(source, folder, "resume")
     runner.wait_for(lambda: len(finished(folder)) > len(done), "another trial had ended")
     hit = wait_until_halfway(runner, folder)
     worker = worker_of(hit)
@@ -345,7 +220,7 @@ def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path
     done = finished(folder)
     asked |= {trial.number: trial.params for trial in read_sweep(folder).trials}
 
-    runner = Runner(source, folder, "resume")
+    runner = Runner.without_mlflow(source, folder, "resume")
     second = wait_for_worker(runner, folder)
     os.kill(second, signal.SIGKILL)
     text = runner.end()
