@@ -96,7 +96,7 @@ class PlainView:
         self._console = console
         self._said = 0.0
         self._told = ("", 0)
-        self._known: dict[int, str] = {}
+        self._known: dict[int, str] | None = None
         self._clock = Clock()
 
     def prepare(self, part: str, done: int, total: int) -> None:
@@ -111,6 +111,10 @@ class PlainView:
     def show(self, sweep: SweepRecord, concurrent: int) -> None:
         """See `View`."""
         self._clock.see(sweep)
+        if self._known is None:
+            self._known = {t.number: t.state for t in sweep.trials if t.state != "running"}
+            if self._known:
+                self._say(f"going on after {_counts(sweep)}")
         for trial in sweep.trials:
             if self._known.get(trial.number) == trial.state:
                 continue

@@ -32,6 +32,7 @@ from pipeline.search.distributions import from_optuna, to_optuna
 from pipeline.search.outcome import Outcome
 from pipeline.search.places import STUDY, trial_name
 
+_ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _LEAST_STARTUP: Final = 4
 _MOST_STARTUP: Final = 10
 
@@ -165,7 +166,7 @@ def _sampler(budget: BudgetConfig, number: int) -> BaseSampler:
         match budget.sampler:
             case "tpe":
                 startup = min(max(budget.trials // 3, _LEAST_STARTUP), _MOST_STARTUP)
-                return TPESampler(
+                return _FlatSpaceTPE(
                     n_startup_trials=startup, multivariate=True, constant_liar=True, seed=seed
                 )
             case "random":
@@ -176,6 +177,24 @@ def _sampler(budget: BudgetConfig, number: int) -> BaseSampler:
                 return NSGAIISampler(population_size=population, seed=seed)
             case _:
                 assert_never(budget.sampler)
+
+
+class _FlatSpaceTPE(TPESampler):
+    """TPE for trials that all draw from the same distributions.
+
+    Optuna looks through all trials for what they have in common; a sampler that is new for each of
+    them, so that a resumed study proposes what it would have, would do so every time.
+    """
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """What every trial draws from, as the last one that ended did."""
+        del trial
+        ended = (t for t in reversed(study.get_trials(deepcopy=False)) if t.state in _ENDED)
+        known = next(ended, None)
+        distributions = {} if known is None else known.distributions
+        return {n: d for n, d in sorted(distributions.items()) if not d.single()}
 
 
 def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:

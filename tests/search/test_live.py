@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ def test_plain_lines_tell_every_change_once(sweep: SweepRecord) -> None:
     assert isinstance(view, PlainView)
     for done in range(5):
         view.prepare("judging the base model", done, 4)
+    view.show(replace(sweep, trials=()), 2)
     view.show(sweep, 2)
     view.show(sweep, 2)
     lines = stream.getvalue().splitlines()
@@ -99,6 +101,16 @@ def test_plain_lines_tell_every_change_once(sweep: SweepRecord) -> None:
         "trial 0: erasure 0.900, alignment 0.500",
         "trial 1: erasure 0.500, alignment 0.900",
         "trial 2 failed: DivergedError: NaN at step 7",
+        "trial 3 running",
+    ]
+
+
+def test_a_resumed_sweep_does_not_tell_its_past_line_by_line(sweep: SweepRecord) -> None:
+    stream = io.StringIO()
+    view = open_view(Console(file=stream))
+    view.show(sweep, 2)
+    assert stream.getvalue().splitlines() == [
+        "going on after 2 of 4 trials complete, 1 running, 1 failed",
         "trial 3 running",
     ]
 
