@@ -27,7 +27,7 @@ from pipeline.search.locking import folder_lock
 from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepReader, SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
-from pipeline.search.searcher import StudySearcher
+from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
 
 _RETRIES: Final = 2
@@ -106,24 +106,25 @@ def _run(
     if _status(space, folder) == "finished":
         return
     view.prepare("starting Ray", 0, 0)
-    with ray_session():
-        concurrent = concurrency(space.scaling, space.budget.max_concurrent)
-        prepare_on_cluster(space, folder, view, concurrent)
+    try:
+        with ray_session():
+            concurrent = concurrency(space.scaling, space.budget.max_concurrent)
+            prepare_on_cluster(space, folder, view, concurrent)
 
-        reader = SweepReader(folder)
+            reader = SweepReader(folder)
 
-        def changed() -> None:
-            view.show(reader.read(), concurrent)
-            on_change()
+            def changed() -> None:
+                view.show(reader.read(), concurrent)
+                on_change()
 
-        searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
-        changed()
-        if searcher.planned:
-            with _own_interrupts():
-                _tune(space, folder, searcher, drive)
-        if searcher.disk_is_full:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    shutil.rmtree(folder / RAY, ignore_errors=True)
+            searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
+            changed()
+            if searcher.planned:
+                with _own_interrupts(), _one_word_for_a_full_disk(searcher, folder):
+                    _tune(space, folder, searcher, drive)
+    finally:
+        # Tune's own books are never read again; on a full disk they make room for the last words.
+        shutil.rmtree(folder / RAY, ignore_errors=True)
 
 
 def _tune(
@@ -163,6 +164,20 @@ def _own_interrupts() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _one_word_for_a_full_disk(searcher: StudySearcher, folder: Path) -> Iterator[None]:
+    """Raise the same `OSError`, whatever Tune makes of its own half-written files."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    try:
+        yield
+    except Exception as error:
+        if searcher.disk_is_full or is_full(folder):
+            raise full from error
+        raise
+    if searcher.disk_is_full:
+        raise full
 
 
 class _MemoryDeaths(tune.Callback):  # type: ignore[misc]  # ray is untyped
