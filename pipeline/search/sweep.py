@@ -24,6 +24,7 @@ from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.lineage import with_lineage
 from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
+from pipeline.search.memory_deaths import MemoryDeaths, survived_memory_deaths
 from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepReader, SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
@@ -32,9 +33,6 @@ from pipeline.search.study import SweepStudy
 
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
-
-_KILLED_FOR_MEMORY: Final = "running low on memory"
-"""Ray's word for what its memory monitor does."""
 
 _LEAST_FREE_BYTES: Final = 500 * 10**6
 
@@ -120,7 +118,11 @@ def _run(
             searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
             changed()
             if searcher.planned:
-                with _own_interrupts(), _one_word_for_a_full_disk(searcher, folder):
+                with (
+                    _own_interrupts(),
+                    survived_memory_deaths(),
+                    _one_word_for_a_full_disk(searcher, folder),
+                ):
                     _tune(space, folder, searcher, drive)
     finally:
         # Tune's own books are never read again; on a full disk they make room for the last words.
@@ -145,7 +147,7 @@ def _tune(
             name=f"session-{time.time_ns()}",
             storage_path=str(folder / RAY),
             failure_config=tune.FailureConfig(max_failures=_RETRIES),
-            callbacks=[_MemoryDeaths()],
+            callbacks=[MemoryDeaths()],
             verbose=0,
         ),
     ).fit()
@@ -178,18 +180,6 @@ def _one_word_for_a_full_disk(searcher: StudySearcher, folder: Path) -> Iterator
         raise
     if searcher.disk_is_full:
         raise full
-
-
-class _MemoryDeaths(tune.Callback):  # type: ignore[misc]  # ray is untyped
-    """Leaves word in a trial's folder that Ray ended its process as memory ran short."""
-
-    def on_trial_recover(self, **info: Any) -> None:
-        """Before the trial is run anew."""
-        trial = info["trial"]
-        if _KILLED_FOR_MEMORY in str(trial.get_error()):
-            from pipeline.search.shortage import note_death
-
-            note_death(Path(trial.config["folder"]))
 
 
 def _create(space: SearchSpace, folder: Path) -> None:

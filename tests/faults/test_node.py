@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import socket
 import tempfile
@@ -26,7 +27,8 @@ from tests.search.sweeping import (
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
-NODE = {"num_cpus": 2, "object_store_memory": 10**8, "node_ip_address": "127.0.0.1"}
+# With the address that Ray finds: a head on 127.0.0.1 is not reached from another process.
+NODE = {"num_cpus": 2, "object_store_memory": 10**8}
 
 
 def free_port() -> int:
@@ -41,6 +43,7 @@ def cluster() -> Iterator[Cluster]:
     scratch = tempfile.mkdtemp(prefix="nodes-")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", scratch)
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         own_port = {"dashboard_agent_listen_port": free_port()}
         cluster = Cluster(initialize_head=True, head_node_args={**NODE, **own_port, "num_cpus": 0})
         try:
