@@ -12,7 +12,7 @@ from tests.tracking.sweeps import Sweep
 def test_a_second_sweep_of_a_name_is_refused_and_the_first_unharmed(
     sweep: Sweep, tmp_path: Path
 ) -> None:
-    # Its study cannot be told of here: the first one is at work from before its first trial.
+    # As long as no trial was asked for, a name is only kept by who works in the folder.
     (sweep.folder / "study.log").unlink()
     before = {path: path.read_bytes() for path in sweep.folder.rglob("*") if path.is_file()}
     space = sweep.folder / "space.yaml"

@@ -17,6 +17,8 @@ from tests.tracking.server import Server
 from tests.tracking.sweeps import Sweep
 from tests.tracking.test_mirror import assert_complete
 
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
 
 @pytest.fixture
 def relay(server: Server) -> Iterator[SlowAnswers]:
@@ -55,7 +57,6 @@ def test_a_server_of_ten_seconds_an_answer_neither_slows_nor_doubles(
     assert_complete(server.uri, sweep, tmp_path)
 
 
-@pytest.mark.faults
 def test_a_database_that_is_restarted_under_the_server_costs_nothing(
     sweep: Sweep, empty_database: Path, tmp_path: Path
 ) -> None:
