@@ -37,9 +37,12 @@ def save_weights(
     # One entry: safetensors writes several in an order of chance, and equal weights should make
     # equal files.
     metadata = {"story": json.dumps(story, sort_keys=True)}
-    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
-    partial.chmod(_READABLE)
-    partial.replace(path)
+    try:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
+        partial.chmod(_READABLE)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)  # a full disk needs its room
 
 
 def apply_weights(model: DiffusionModel, path: Path) -> DiffusionModel:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import ray
 from ray.exceptions import RayTaskError
@@ -54,22 +54,26 @@ def crew_of(scaling: ScalingConfig, concurrent: int, largest_node: int) -> Crew:
 
 
 def prepare_on_cluster(space: SearchSpace, folder: Path, view: View, concurrent: int) -> None:
-    """Do what trials share, inside a Ray session.
+    """Do what trials share, inside a Ray session, after a word on how much disk the sweep takes.
 
     Raises:
-        ValueError: as `preparation.prepare`; or the folder is not one that all machines share.
+        ValueError: as `preparation.prepare`; the sweep cannot fit its disk; or the folder is not
+            one that all machines share.
     """
     crew = crew_of(space.scaling, concurrent, largest_node_cores())
     arguments = (space, folder, store_root(), crew.cores)
     forget(folder)
 
-    def run(function: Callable[..., None], *shares: tuple[int, ...]) -> None:
+    def run(function: Callable[..., Any], *shares: tuple[int, ...]) -> list[Any]:
         task = ray.remote(
             num_cpus=crew.cores, num_gpus=space.scaling.gpus_per_worker, max_retries=1
         )(function)
-        _wait([task.remote(*arguments, *share) for share in shares], folder, view)
+        results = _wait([task.remote(*arguments, *share) for share in shares], folder, view)
         forget(folder)
+        return results
 
+    (words,) = run(_tell_disk, ())
+    view.prepare(words, 0, 0)
     if crew.tasks > 1:
         run(_make_pictures, *((rank, crew.tasks) for rank in range(crew.tasks)))
     run(_prepare, ())
@@ -80,12 +84,13 @@ def prepare_on_cluster(space: SearchSpace, folder: Path, view: View, concurrent:
         )
 
 
-def _wait(running: list[ray.ObjectRef], folder: Path, view: View) -> None:
+def _wait(running: list[ray.ObjectRef], folder: Path, view: View) -> list[Any]:
+    results: list[Any] = []
     try:
         while running:
             done, running = ray.wait(running, timeout=_POLL_SECONDS)
             view.prepare(**told(folder))
-            ray.get(done)
+            results += ray.get(done)
     except RayTaskError as error:
         if isinstance(error.cause, ValueError):
             raise error.cause from None
@@ -93,12 +98,20 @@ def _wait(running: list[ray.ObjectRef], folder: Path, view: View) -> None:
     finally:
         for reference in running:
             ray.cancel(reference, force=True)
+    return results
+
+
+# What follows runs elsewhere. Imported there, so that the sweep's own process needs no torch.
+def _tell_disk(space: SearchSpace, folder: Path, store: Path, _threads: int) -> str:
+    from pipeline.diffusion import Store
+    from pipeline.search.planning.disk import tell_disk
+
+    return tell_disk(space, folder, Store(store))
 
 
 def _make_pictures(
     space: SearchSpace, folder: Path, store: Path, threads: int, *share: int
 ) -> None:
-    # Imported here, so that the sweep's own process needs no torch.
     import torch
 
     from pipeline.diffusion import Store

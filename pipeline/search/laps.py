@@ -16,7 +16,9 @@ class Laps:
     """
 
     def __init__(self, issued: float) -> None:
-        self._issued = issued
+        # Clocks are set, and those of two machines differ: they are asked once.
+        self._waited = max(time.time() - issued, 0.0)
+        self._begun = time.perf_counter()
         self.seconds: dict[str, float] = {}
 
     @contextmanager
@@ -31,6 +33,6 @@ class Laps:
 
     def total(self) -> dict[str, float]:
         """All parts, with `overhead`; they sum to the time since the trial was handed out."""
-        whole = max(time.time() - self._issued, 0.0)
+        whole = self._waited + time.perf_counter() - self._begun
         overhead = max(whole - sum(self.seconds.values()), 0.0)
         return {**self.seconds, "overhead": overhead}

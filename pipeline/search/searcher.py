@@ -99,7 +99,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         outcome = Outcome.from_result(result) or Outcome.read(folder)
         if outcome is None and error:
             last_words = _last_words(folder)
-            if _FULL_WORDS in last_words or shutil.disk_usage(folder).free < _FULL_BELOW:
+            if _FULL_WORDS in last_words or is_full(folder):
                 self.disk_is_full = True
                 return
             outcome = Outcome({}, last_words, None)
@@ -128,6 +128,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         experiment = self._study.space.fill(proposal.values)
         write_text(folder / EXPERIMENT, dump_experiment(experiment))
         write_json(folder / PARAMS, flatten(proposal.values))
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder has no room for a checkpoint any more."""
+    return shutil.disk_usage(folder).free < _FULL_BELOW
 
 
 def _last_words(folder: Path) -> str:

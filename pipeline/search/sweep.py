@@ -24,17 +24,15 @@ from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.lineage import with_lineage
 from pipeline.search.live import View
 from pipeline.search.locking import folder_lock
+from pipeline.search.memory_deaths import MemoryDeaths, survived_memory_deaths
 from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepReader, SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
-from pipeline.search.searcher import StudySearcher
+from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
 
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
-
-_KILLED_FOR_MEMORY: Final = "running low on memory"
-"""Ray's word for what its memory monitor does."""
 
 _LEAST_FREE_BYTES: Final = 500 * 10**6
 
@@ -106,24 +104,29 @@ def _run(
     if _status(space, folder) == "finished":
         return
     view.prepare("starting Ray", 0, 0)
-    with ray_session():
-        concurrent = concurrency(space.scaling, space.budget.max_concurrent)
-        prepare_on_cluster(space, folder, view, concurrent)
+    try:
+        with ray_session():
+            concurrent = concurrency(space.scaling, space.budget.max_concurrent)
+            prepare_on_cluster(space, folder, view, concurrent)
 
-        reader = SweepReader(folder)
+            reader = SweepReader(folder)
 
-        def changed() -> None:
-            view.show(reader.read(), concurrent)
-            on_change()
+            def changed() -> None:
+                view.show(reader.read(), concurrent)
+                on_change()
 
-        searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
-        changed()
-        if searcher.planned:
-            with _own_interrupts():
-                _tune(space, folder, searcher, drive)
-        if searcher.disk_is_full:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    shutil.rmtree(folder / RAY, ignore_errors=True)
+            searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
+            changed()
+            if searcher.planned:
+                with (
+                    _own_interrupts(),
+                    survived_memory_deaths(),
+                    _one_word_for_a_full_disk(searcher, folder),
+                ):
+                    _tune(space, folder, searcher, drive)
+    finally:
+        # Tune's own books are never read again; on a full disk they make room for the last words.
+        shutil.rmtree(folder / RAY, ignore_errors=True)
 
 
 def _tune(
@@ -144,7 +147,7 @@ def _tune(
             name=f"session-{time.time_ns()}",
             storage_path=str(folder / RAY),
             failure_config=tune.FailureConfig(max_failures=_RETRIES),
-            callbacks=[_MemoryDeaths()],
+            callbacks=[MemoryDeaths()],
             verbose=0,
         ),
     ).fit()
@@ -165,16 +168,18 @@ def _own_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class _MemoryDeaths(tune.Callback):  # type: ignore[misc]  # ray is untyped
-    """Leaves word in a trial's folder that Ray ended its process as memory ran short."""
-
-    def on_trial_recover(self, **info: Any) -> None:
-        """Before the trial is run anew."""
-        trial = info["trial"]
-        if _KILLED_FOR_MEMORY in str(trial.get_error()):
-            from pipeline.search.shortage import note_death
-
-            note_death(Path(trial.config["folder"]))
+@contextmanager
+def _one_word_for_a_full_disk(searcher: StudySearcher, folder: Path) -> Iterator[None]:
+    """Raise the same `OSError`, whatever Tune makes of its own half-written files."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    try:
+        yield
+    except Exception as error:
+        if searcher.disk_is_full or is_full(folder):
+            raise full from error
+        raise
+    if searcher.disk_is_full:
+        raise full
 
 
 def _create(space: SearchSpace, folder: Path) -> None:

@@ -9,27 +9,37 @@ seconds and more to start.
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 from typing import Any, Final
 
 import ray.train
 import torch
+from ray._raylet import PlacementGroupID
 from ray.train import FailureConfig, RunConfig
 from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
+from ray.util.placement_group import (
+    PlacementGroup,
+    get_current_placement_group,
+    remove_placement_group,
+)
 
 from pipeline.config import ScalingConfig, load_space
 from pipeline.diffusion import Store
 from pipeline.search.cluster import worker_resources
+from pipeline.search.files import read_json, write_json
 from pipeline.search.outcome import Outcome
-from pipeline.search.places import EXPERIMENT
+from pipeline.search.places import EXPERIMENT, GROUP
 from pipeline.search.shortage import take_up
 from pipeline.search.trial import run_trial
 from pipeline.unlearning.workers import workers_of_this_process
 
 _RESTARTS: Final = 2
 """How often a group that has lost a worker is started anew."""
+
+_START_SECONDS: Final = "900"
 
 
 def run_worker_group(
@@ -50,6 +60,11 @@ def run_worker_group(
     if outcome is not None:
         ray.tune.report(outcome.as_result())
         return
+    _free_what_a_dead_driver_holds(folder)
+    if scaling.fewest == scaling.workers:
+        # Ray Train reads it here; a machine that an autoscaler has to start takes minutes. Who can
+        # do with fewer workers does not wait so long.
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", _START_SECONDS)
     trainer = TorchTrainer(
         _work,
         train_loop_config={
@@ -85,10 +100,22 @@ def _numbers(scaling: ScalingConfig) -> int | tuple[int, int]:
     return most if least == most else (least, most)
 
 
+def _free_what_a_dead_driver_holds(folder: Path) -> None:
+    """Give back the cores of a group whose driver was killed.
+
+    Ray Train does so itself only where the dashboard runs, which it asks who is alive.
+    """
+    known = read_json(folder / GROUP)
+    if known is not None:
+        remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(known["id"])))
+        (folder / GROUP).unlink()
+
+
 def _work(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     workers, folder = workers_of_this_process(), Path(config["folder"])
     if workers.leads:
+        write_json(folder / GROUP, {"id": get_current_placement_group().id.hex()})
         # Of a group, too, that this one stands in for: it may have run out of memory.
         take_up(folder, load_space(folder / EXPERIMENT).fixed())
     workers.wait()

@@ -33,6 +33,8 @@ def connect(uri: str, timeout: int, retries: int = 0) -> MlflowClient:
     from mlflow import MlflowClient
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # What goes wrong with a database is raised as well, and shown in a line instead of a hundred.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 

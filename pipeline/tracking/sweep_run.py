@@ -156,7 +156,8 @@ def send_summary(to: Destination, ledger: Ledger, record: SweepRecord, table: Ta
     if status == "RUNNING":
         to.client.update_run(to.parent, status=status)
     else:
-        to.client.set_terminated(to.parent, status)
+        now = max(ledger.start, int(time.time() * 1000))  # the clock may have been set back
+        to.client.set_terminated(to.parent, status, end_time=now)
 
 
 def _description(table: Table) -> str:

@@ -248,7 +248,9 @@ def _send_state(client: MlflowClient, trial: TrialRecord, sent: Sent) -> None:
         client.update_run(sent.run, status="RUNNING")
     else:
         seconds = trial.seconds
-        end = int(time.time() * 1000) if seconds is None else sent.start + int(seconds * 1000)
+        # Where the clock was set back since, it ends as it began.
+        now = max(sent.start, int(time.time() * 1000))
+        end = now if seconds is None else sent.start + int(seconds * 1000)
         client.set_terminated(sent.run, _STATUS[trial.state], end_time=end)
     sent.state = trial.state
 

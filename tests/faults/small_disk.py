@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,9 +26,12 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
 
 
 def fill(disk: Path, leaving: int = 0) -> Path:
-    """A file that takes all the room but `leaving` bytes; remove it to make room again."""
+    """A file that takes all the room but `leaving` bytes; remove it to make room again.
+
+    Others may write meanwhile: the disk is as full in the end as they were quick.
+    """
     ballast = disk / "ballast"
-    size = shutil.disk_usage(disk).free - leaving
-    with ballast.open("wb") as file:
-        file.write(b"\0" * size)
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while (size := shutil.disk_usage(disk).free - leaving) > 0:
+            file.write(b"\0" * size)
     return ballast

@@ -1,4 +1,4 @@
-"""Sweeps by the real command line, long enough to be hit in the middle, and what they leave."""
+"""Sweeps by the real command line, long enough to be hit, and what they must leave."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 
 from pipeline.diffusion import Store
+from pipeline.diffusion.weights import save_weights
 from pipeline.search.files import read_json, write_json
 from tests.faults.saving import Counting
 from tests.faults.small_disk import fill, small_disk
@@ -70,3 +71,12 @@ def test_a_checkpoint_that_has_no_room_leaves_the_older_ones(disk: Path) -> None
     ballast.unlink()
     counting.save(folder, 3)
     assert counting.restore(folder) == 3
+
+
+def test_weights_that_have_no_room_leave_nothing(disk: Path) -> None:
+    path, many = disk / "weights.safetensors", {"weight": torch.ones(2**19)}
+    fill(disk, leaving=MEBI)
+    before = files(disk)
+    with pytest.raises((OSError, SafetensorError), match="No space left"):
+        save_weights(many, path, torch.float32, {"base": "b"})
+    assert files(disk) == before

@@ -21,11 +21,13 @@ class Server:
     Args:
         folder: gets its database and artifacts.
         database: a database with MLflow's tables, which takes seconds to make.
+        store: URI of another database to use; its own copy of `database` if None.
     """
 
-    def __init__(self, folder: Path, database: Path) -> None:
+    def __init__(self, folder: Path, database: Path, store: str | None = None) -> None:
         self._folder = folder
         self._empty = database
+        self._store = store or f"sqlite:///{folder / 'mlflow.db'}"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = int(free.getsockname()[1])
@@ -44,7 +46,7 @@ class Server:
             [
                 *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
                 *("--host", "127.0.0.1", "--port", str(self._port)),
-                *("--backend-store-uri", f"sqlite:///{self._folder / 'mlflow.db'}"),
+                *("--backend-store-uri", self._store),
                 *("--artifacts-destination", str(self._folder / "artifacts")),
             ],
             cwd=self._folder,

@@ -119,12 +119,7 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
     trained = [each for each, _, _ in tables if each.is_trained]
     steps = [each.update.steps for each in trained] or [0]
     longest = max(trained or [heaviest], key=lambda each: each.update.steps)
-    conditions = model.conditions(text)
-    states = sum(tensor.nbytes for tensor in conditions.tensors.values())
-    latent = _FLOAT * math.prod(model.latent_shape)
-    missing = wanted.teaching.missing + wanted.judging.missing
     saved = [saved_bytes(each, own.moving, model.stored_bytes) for each, own, _ in tables]
-    existing = next(path for path in (sweep, *sweep.parents) if path.exists())
     return Plan(
         name=space.name,
         base=space.base,
@@ -136,13 +131,25 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
         buffers=tuple(table),
         memory=memory_of_a_worker(space.scaling, space.budget.max_concurrent or 1, memory),
         saved=max(saved, key=lambda each: sum(each.values())),
-        # Every picture's prompt, at most; its states are kept beside it.
-        made=missing * (latent + states),
-        free=shutil.disk_usage(existing).free,
+        made=picture_bytes(model, text, wanted),
+        free=free_bytes(sweep),
         duration=from_trials(longest, sweep, wanted.judging.wanted) or UNKNOWN,
         heaviest=heaviest,
         longest=longest,
     )
+
+
+def picture_bytes(model: Skeleton, text: str, wanted: Wanted) -> int:
+    """Of the pictures that the store lacks, each with the states of a prompt of its own at most."""
+    states = sum(tensor.nbytes for tensor in model.conditions(text).tensors.values())
+    missing = wanted.teaching.missing + wanted.judging.missing
+    return missing * (_FLOAT * math.prod(model.latent_shape) + states)
+
+
+def free_bytes(folder: Path) -> int:
+    """Free on the disk that a folder is on, or would be on."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(existing).free
 
 
 def corners(space: SearchSpace) -> Iterator[Experiment]:

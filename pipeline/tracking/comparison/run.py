@@ -135,7 +135,8 @@ def _send(client: MlflowClient, sent: _Sent, record: ComparisonRecord, results: 
             sent.files[path.name] = digest
     client.set_tag(sent.run, "mlflow.note.content", (record.folder / TABLE).read_text())
     if all(pair.has_ended for pair in record.pairs):
-        client.set_terminated(sent.run, "FINISHED")
+        now = max(sent.start, int(time.time() * 1000))  # the clock may have been set back
+        client.set_terminated(sent.run, "FINISHED", end_time=now)
     else:
         client.update_run(sent.run, status="RUNNING")
 

@@ -1,0 +1,54 @@
+"""How much disk a sweep takes, told before its first picture is made."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pipeline.config import SearchSpace
+from pipeline.diffusion import Store
+from pipeline.diffusion.skeleton import moving, skeleton
+from pipeline.search.outcome import Outcome
+from pipeline.search.planning.fit import in_words
+from pipeline.search.planning.pictures import count_pictures
+from pipeline.search.planning.plan import corners, free_bytes, known_text, picture_bytes
+from pipeline.unlearning.memory import saved_bytes
+
+
+def tell_disk(space: SearchSpace, sweep: Path, store: Store) -> str:
+    """What a sweep adds to its disk at most, and what is free, in a few words.
+
+    No weights are loaded: it takes a second, and some more where adapters and precisions are
+    searched.
+
+    Args:
+        space: what is searched.
+        sweep: folder that it has.
+        store: of pictures and prompts' states.
+
+    Raises:
+        ValueError: it cannot fit.
+    """
+    # Those that have ended have left there what they leave.
+    ended = sum(Outcome.read(trial) is not None for trial in sweep.glob("trials/*"))
+    trials = max(0, space.budget.trials - ended)
+    needed, free = _needed(space, store, trials), free_bytes(sweep)
+    if needed > free:
+        raise ValueError(
+            f"{sweep}: expected {in_words(needed)} free for {trials} trials "
+            f"and their pictures, found {in_words(free)}; make room, set UNLEARN_HOME to a larger "
+            "disk, lower budget.trials, or train adapters (model.lora: {rank: 8}), which save less"
+        )
+    return f"at most {in_words(needed)} on disk, {in_words(free)} free"
+
+
+def _needed(space: SearchSpace, store: Store, trials: int) -> int:
+    examples = list(corners(space))
+    model = skeleton(examples[0].model.base, examples[0].model.revision)
+    wanted = count_pictures(space, model.fingerprint, store)
+    number = cache(lambda settings: moving(model.students(settings)))
+    left = max(
+        sum(saved_bytes(each, number(each.model), model.stored_bytes).values()) for each in examples
+    )
+    made = picture_bytes(model, known_text(examples[0]), wanted)
+    return made + trials * left

@@ -1,0 +1,35 @@
+"""How much disk a sweep takes: the plan's own number, less what is there; too much is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.diffusion import Store
+from pipeline.search.files import write_json
+from pipeline.search.planning.disk import tell_disk
+from pipeline.search.planning.fit import in_words
+from pipeline.search.planning.plan import make_plan
+from tests.faults.small_disk import small_disk
+from tests.search.spaces import smoke_space
+
+
+def test_it_is_what_the_plan_says_less_what_has_ended(tmp_path: Path) -> None:
+    space, store = smoke_space(), Store(tmp_path / "cache")
+    plan = make_plan(space, tmp_path, store)
+    assert tell_disk(space, tmp_path, store).startswith(f"at most {in_words(plan.disk)} on disk, ")
+    for number in range(3):
+        write_json(tmp_path / "trials" / f"{number:04d}" / "failure.json", {"kind": "NaN"})
+    left = plan.disk - 3 * sum(plan.saved.values())
+    assert tell_disk(space, tmp_path, store).startswith(f"at most {in_words(left)} on disk, ")
+
+
+def test_what_cannot_fit_is_refused_with_advice(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 8 * 2**20) as disk:
+        (disk / "sweep").mkdir()
+        with pytest.raises(
+            ValueError, match=r"for 4 trials and their pictures, found 8\."
+        ) as caught:
+            tell_disk(smoke_space(), disk / "sweep", Store(disk / "cache"))
+        assert "set UNLEARN_HOME to a larger disk" in str(caught.value)
