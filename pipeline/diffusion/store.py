@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -50,7 +51,7 @@ class Store:
         handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
         os.close(handle)
         try:
-            save_file(plain, partial, {"key": _canonical(key), "digest": _digest(plain)})
+            save_file(plain, partial, {"key": _canonical(key), "digest": digest_of(plain)})
             Path(partial).chmod(_READABLE)
             # A link fails where the name is taken: the first writer wins, and all readers agree.
             os.link(partial, path)
@@ -72,7 +73,7 @@ class Store:
         except SafetensorError:
             path.unlink(missing_ok=True)
             return None
-        if metadata.get("digest") != _digest(tensors):
+        if metadata.get("digest") != digest_of(tensors):
             path.unlink(missing_ok=True)
             return None
         return tensors
@@ -86,10 +87,12 @@ def _canonical(key: Mapping[str, Any]) -> str:
     return json.dumps(key, sort_keys=True, separators=(",", ":"))
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors on the CPU: their names, kinds, shapes and bytes."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
+        # As bytes: NumPy knows no bfloat16.
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

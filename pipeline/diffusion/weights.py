@@ -17,6 +17,7 @@ from pipeline.diffusion.lora import is_lora, merged
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.reading import reading
 from pipeline.diffusion.sharing import copy_around
+from pipeline.diffusion.store import digest_of
 
 _READABLE = 0o644  # safetensors writes files that their owner alone can read
 
@@ -32,13 +33,15 @@ def save_weights(
         dtype: the precision.
         story: where the weights come from; `base` is the base's fingerprint.
     """
-    tensors = {name: value.detach().to("cpu", dtype) for name, value in parameters.items()}
+    tensors = {
+        name: value.detach().to("cpu", dtype).contiguous() for name, value in parameters.items()
+    }
     partial = path.with_suffix(".partial")
     # One entry: safetensors writes several in an order of chance, and equal weights should make
     # equal files.
-    metadata = {"story": json.dumps(story, sort_keys=True)}
+    metadata = {"story": json.dumps({**story, "digest": digest_of(tensors)}, sort_keys=True)}
     try:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
+        save_file(tensors, partial, metadata)
         partial.chmod(_READABLE)
         partial.replace(path)
     finally:
@@ -101,6 +104,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         story = json.loads((file.metadata() or {}).get("story", "{}"))
     told = story if isinstance(story, dict) else {}
+    if told.get("digest", digest_of(tensors)) != digest_of(tensors):
+        raise ValueError(f"{path}: expected the numbers that were written, got others; {remedy}")
     return tensors, {str(key): str(value) for key, value in told.items()}
 
 

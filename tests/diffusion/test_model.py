@@ -102,6 +102,20 @@ def test_changed_weights_come_back_around_an_untouched_base(
         assert torch.equal(parameter, own[name])
 
 
+def test_weights_of_which_a_bit_has_changed_are_refused(
+    base: DiffusionModel, tmp_path: Path
+) -> None:
+    name, value = next(iter(base.denoiser.named_parameters()))
+    story = {"base": base.fingerprint}
+    save_weights({name: value + 1}, tmp_path / "w.safetensors", torch.bfloat16, story)
+    apply_weights(base, tmp_path / "w.safetensors")
+    content = bytearray((tmp_path / "w.safetensors").read_bytes())
+    content[-2] ^= 1
+    (tmp_path / "w.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match="expected the numbers that were written"):
+        apply_weights(base, tmp_path / "w.safetensors")
+
+
 def test_weights_of_another_base_are_refused(base: DiffusionModel, tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     parameters = trainable(copy.deepcopy(base.denoiser), base.family, ModelConfig())
