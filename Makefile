@@ -58,8 +58,10 @@ mlflow: $(INSTALLED)
 	  --backend-store-uri "sqlite:///$(abspath $(UNLEARN_HOME))/mlflow.db" \
 	  --artifacts-destination "$(abspath $(UNLEARN_HOME))/mlartifacts"
 
+# Two files at a time, in their order: with the files of most tests first, those of few and long
+# tests come last, and one of them alone at the end.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -11,7 +11,13 @@ from pipeline.diffusion.skeleton import moving, skeleton
 from pipeline.search.outcome import Outcome
 from pipeline.search.planning.fit import in_words
 from pipeline.search.planning.pictures import count_pictures
-from pipeline.search.planning.plan import corners, free_bytes, known_text, picture_bytes
+from pipeline.search.planning.plan import (
+    bytes_of_trials,
+    corners,
+    free_bytes,
+    known_text,
+    picture_bytes,
+)
 from pipeline.unlearning.memory import saved_bytes
 
 
@@ -47,8 +53,7 @@ def _needed(space: SearchSpace, store: Store, trials: int) -> int:
     model = skeleton(examples[0].model.base, examples[0].model.revision)
     wanted = count_pictures(space, model.fingerprint, store)
     number = cache(lambda settings: moving(model.students(settings)))
-    left = max(
-        sum(saved_bytes(each, number(each.model), model.stored_bytes).values()) for each in examples
-    )
+    saved = [saved_bytes(each, number(each.model), model.stored_bytes) for each in examples]
+    most = max(saved, key=lambda each: sum(each.values()))
     made = picture_bytes(model, known_text(examples[0]), wanted)
-    return made + trials * left
+    return made + bytes_of_trials(most, trials, space.budget.max_concurrent or 1)

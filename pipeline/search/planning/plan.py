@@ -94,8 +94,7 @@ class Plan:
     @property
     def disk(self) -> int:
         """Bytes that the sweep adds."""
-        weights, checkpoints = self.saved["weights"], self.saved["checkpoints"]
-        return self.made + self.trials * weights + self.at_once * checkpoints
+        return self.made + bytes_of_trials(self.saved, self.trials, self.at_once)
 
 
 def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None = None) -> Plan:
@@ -137,6 +136,17 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
         heaviest=heaviest,
         longest=longest,
     )
+
+
+def bytes_of_trials(saved: Mapping[str, int], trials: int, at_once: int) -> int:
+    """On disk at most: every trial's weights, and the checkpoints of those that are running.
+
+    Args:
+        saved: bytes by what a trial saves.
+        trials: that are to run.
+        at_once: that run at a time.
+    """
+    return trials * saved["weights"] + min(trials, at_once) * saved["checkpoints"]
 
 
 def picture_bytes(model: Skeleton, text: str, wanted: Wanted) -> int:
