@@ -1,5 +1,6 @@
 """What an experiment is, and what a search space is: one typed tree, read from YAML."""
 
+from pipeline.config.budget import BudgetConfig
 from pipeline.config.comparison import Comparison, load_comparison
 from pipeline.config.comparison_file import FinalConfig
 from pipeline.config.concept import ConceptConfig, ErasedConfig, TargetConfig, VerdictConfig
@@ -13,7 +14,6 @@ from pipeline.config.evaluation import (
 )
 from pipeline.config.experiment import (
     METRICS,
-    BudgetConfig,
     ClosedFormConfig,
     Experiment,
     LossesConfig,

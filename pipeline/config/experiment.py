@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.config.budget import BudgetConfig
 from pipeline.config.concept import ConceptConfig
 from pipeline.config.evaluation import EvaluationConfig
 from pipeline.config.model import ModelConfig
@@ -263,19 +264,6 @@ class ClosedFormConfig(Section):
     """Weight of the base's own matrices; above 0."""
     then_train: Annotated[bool, Field(strict=True)] = False
     """Whether a training begins at the edit; else the edit is all there is."""
-
-
-class BudgetConfig(Section):
-    """How much is tried, and who proposes it."""
-
-    trials: Count = 16
-    """Trials in all; 1 or more."""
-    max_concurrent: Count | None = None
-    """Trials at a time; 1 or more, none for as many as the machines hold."""
-    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
-    """Optuna's sampler."""
-    seed: Seed = 0
-    """The sampler's seed, 0 to 2^31 - 1."""
 
 
 def _known_metric(name: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from pipeline.config.budget import BudgetConfig
 from pipeline.config.concept import ConceptConfig
 from pipeline.config.distributions import Distribution, Simplex, extremes
-from pipeline.config.experiment import BudgetConfig, Experiment, Objective
+from pipeline.config.experiment import Experiment, Objective
 from pipeline.config.problems import ConfigError, Problem, problems_of
 from pipeline.config.scaling import ScalingConfig
 

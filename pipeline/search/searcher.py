@@ -15,7 +15,7 @@ from pipeline.config import ConfigError, dump_experiment
 from pipeline.search.distributions import flatten
 from pipeline.search.files import write_json, write_text
 from pipeline.search.outcome import Outcome
-from pipeline.search.places import ERROR, EXPERIMENT, HANG, PARAMS, trial_name
+from pipeline.search.places import ERROR, EXPERIMENT, HANG, PARAMS, WEIGHTS, trial_name
 from pipeline.search.study import Proposal, SweepStudy
 
 _FULL_BELOW: Final = 32 * 2**20
@@ -105,7 +105,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             outcome = Outcome({}, last_words, None)
         if outcome is not None:
             self._study.tell(number, outcome)
+            self._drop_weights()
             self._changed()
+
+    def _drop_weights(self) -> None:
+        if self._study.space.budget.keep_weights == "front":
+            for number in self._study.beaten():
+                (self._folder / trial_name(number) / WEIGHTS).unlink(missing_ok=True)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Nothing: a trial reports once, at its end."""

@@ -30,6 +30,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pipeline.config import BudgetConfig, SearchSpace
 from pipeline.search.distributions import from_optuna, to_optuna
 from pipeline.search.outcome import Outcome
+from pipeline.search.pareto import front_mask
 from pipeline.search.places import STUDY, trial_name
 
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -114,6 +115,15 @@ class SweepStudy:
         """End a trial that was stopped early; its low-fidelity values are never on the front."""
         self._note(number, {"reason": reason})
         self._study.tell(number, state=TrialState.PRUNED)
+
+    def beaten(self) -> list[int]:
+        """Numbers of the trials that have ended and are not on the front, and never will be."""
+        ended = [t for t in self._study.get_trials(deepcopy=False) if t.state.is_finished()]
+        complete = [t for t in ended if t.state == TrialState.COMPLETE]
+        directions = list(self.space.objectives.values())
+        mask = front_mask([t.values for t in complete], directions)
+        front = {t.number for t, on_front in zip(complete, mask, strict=True) if on_front}
+        return [t.number for t in ended if t.number not in front]
 
     def _proposal(self, number: int, params: Mapping[str, Any]) -> Proposal:
         self._note(number, {"folder": trial_name(number)})

@@ -127,3 +127,22 @@ def test_outcomes_pass_through_results_unchanged() -> None:
         ray_adds = {"training_iteration": 1, "done": True}
         assert Outcome.from_result({**outcome.as_result(), **ray_adds}) == outcome
     assert Outcome.from_result(cast("dict[str, Any]", {"done": True})) is None
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("all", [0, 1, 2, 3]), ("front", [1, 2])])
+def test_weights_stay_of_all_trials_or_of_the_front(
+    keep: str, kept: list[int], tmp_path: Path
+) -> None:
+    searcher = open_searcher(tmp_path, smoke_space(budget={"keep_weights": keep}))
+    ends = [
+        Outcome({"erasure": 0.5, "alignment": 0.8}, None, 1.0),
+        Outcome({"erasure": 0.6, "alignment": 0.8}, None, 1.0),
+        Outcome({"erasure": 0.4, "alignment": 0.9}, None, 1.0),
+        Outcome({}, "DivergedError: NaN", 1.0),
+    ]
+    for number, end in enumerate(ends):
+        folder = Path(suggest(searcher, str(number))["folder"])
+        (folder / "weights.safetensors").touch()
+        searcher.on_trial_complete(str(number), end.as_result())
+    there = sorted(tmp_path.glob("trials/*/weights.safetensors"))
+    assert [int(path.parent.name) for path in there] == kept

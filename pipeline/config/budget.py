@@ -1,0 +1,22 @@
+"""How much a sweep tries, who proposes it, and what stays."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipeline.config.sections import Count, Section, Seed
+
+
+class BudgetConfig(Section):
+    """How much is tried, and who proposes it."""
+
+    trials: Count = 16
+    """Trials in all; 1 or more."""
+    max_concurrent: Count | None = None
+    """Trials at a time; 1 or more, none for as many as the machines hold."""
+    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
+    """Optuna's sampler."""
+    seed: Seed = 0
+    """The sampler's seed, 0 to 2^31 - 1."""
+    keep_weights: Literal["all", "front"] = "all"
+    """Whose weights stay on the disk: all trials', or the front's, of which one is promoted."""
