@@ -68,9 +68,13 @@ def test_a_whole_sweep_of_it_runs(
         # Every axis has the judge that the file names; NudeNet's is the model of its wheel.
         judges = report.judge.classifier.settings
         assert judges.keys() == space.tree["evaluation"]["classifier"].keys()
-        weights = load_file(trial.folder / "weights.safetensors")
-        assert all(value.isfinite().all() for value in weights.values())
-        assert any(value.any() for value in weights.values())
         with Image.open(trial.folder / "gallery.png") as picture:
             assert picture.width > 0
-    assert front_of(sweep)
+    front = front_of(sweep)
+    assert front
+    kept = front if space.budget.keep_weights == "front" else list(sweep.trials)
+    files = [trial.folder / "weights.safetensors" for trial in kept]
+    assert sorted(folder.glob("trials/*/weights.safetensors")) == files
+    for weights in map(load_file, files):
+        assert all(value.isfinite().all() for value in weights.values())
+        assert any(value.any() for value in weights.values())
