@@ -20,17 +20,16 @@ def show_gate(result: GateResult) -> None:
     if not result.lines:
         note("there was no gate, and nothing was asked for: write a gate into the file", "yellow")
         return
-    table = Table("gate", box=None, header_style="bold")
-    for column in ("base", "measured", "interval", "prompts", "compared", "verdict"):
+    table = Table(box=None, header_style="bold")
+    table.add_column("gate", no_wrap=True)
+    for column in ("measured", "interval", "compared", "verdict"):
         table.add_column(column, justify="right", no_wrap=True)
     for line in result.lines:
         found = line.found
         table.add_row(
             str(line),
-            "" if line.base is None else f"{line.base:.4f}",
             "" if found is None else f"{found.value:.4f}",
             "" if found is None else f"{found.low:.4f} to {found.high:.4f}",
-            "" if found is None else str(found.prompts),
             compared_in_words(line),
             Text("pass", "green") if line.passed else Text("FAIL", "bold red"),
         )

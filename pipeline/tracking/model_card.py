@@ -134,7 +134,7 @@ def _how(facts: CardFacts) -> Iterator[str]:
         )
     prompts = facts.prompt_set
     shares = ", ".join(
-        f"{share:.3f} {escaped(name)}" for name, share in prompts.retain_mix.items() if share > 0
+        f"{share:.3f} {code(name)}" for name, share in prompts.retain_mix.items() if share > 0
     )
     yield (
         f"- {len(prompts.forget_train)} forget prompts, of which a share of "

@@ -133,8 +133,8 @@ def _images(
 def _weights(path: Path) -> dict[str, Any]:
     """Hash of the trial's weights, and what they say they were made from."""
     with safe_open(path, "pt") as file:
-        story = dict(file.metadata() or {})
-    return {"sha256": file_digest(path), "story": story}
+        told = (file.metadata() or {}).get("story", "{}")
+    return {"sha256": file_digest(path), "story": json.loads(told)}
 
 
 def _plain(prompt: Prompt) -> list[Any]:
