@@ -14,8 +14,9 @@ class BudgetConfig(Section):
     """Trials in all; 1 or more."""
     max_concurrent: Count | None = None
     """Trials at a time; 1 or more, none for as many as the machines hold."""
-    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
-    """Optuna's sampler."""
+    sampler: Literal["tpe", "random", "nsga2", "gp"] = "tpe"
+    """Optuna's sampler: TPE, random search, NSGA-II, or a Gaussian process for each objective,
+    which takes up to seconds a proposal."""
     seed: Seed = 0
     """The sampler's seed, 0 to 2^31 - 1."""
     keep_weights: Literal["all", "front"] = "all"

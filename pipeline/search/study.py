@@ -12,9 +12,8 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, assert_never
+from typing import Any
 
-import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -22,20 +21,17 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from pipeline.config import BudgetConfig, SearchSpace
+from pipeline.config import SearchSpace
 from pipeline.search.distributions import from_optuna, to_optuna
 from pipeline.search.outcome import Outcome
 from pipeline.search.pareto import front_mask
 from pipeline.search.places import STUDY, trial_name
-
-_ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
-_LEAST_STARTUP: Final = 4
-_MOST_STARTUP: Final = 10
+from pipeline.search.samplers import sampler_for
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class SweepStudy:
         so that a sweep that was interrupted goes on as it would have.
         """
         number = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = _sampler(self.space.budget, number)
+        self._study.sampler = sampler_for(self.space.budget, number)
         trial = self._study.ask(self._distributions)
         return self._proposal(trial.number, trial.params)
 
@@ -133,7 +129,7 @@ class SweepStudy:
         """The trial's parameters, drawn now where the process died before they were written."""
         if frozen.params.keys() >= self._distributions.keys():
             return frozen.params
-        self._study.sampler = _sampler(self.space.budget, frozen.number)
+        self._study.sampler = sampler_for(self.space.budget, frozen.number)
         trial = Trial(self._study, self._trial_id(frozen.number))
         return {name: _suggest(trial, name, d) for name, d in self._distributions.items()}
 
@@ -167,44 +163,6 @@ def load_study(folder: Path, name: str) -> optuna.Study:
             f"{journal}: expected the journal of a study, got lines that are none of one; put the "
             "file back, or start a new sweep"
         ) from error
-
-
-def _sampler(budget: BudgetConfig, number: int) -> BaseSampler:
-    seed = int(np.random.SeedSequence([budget.seed, number]).generate_state(1)[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match budget.sampler:
-            case "tpe":
-                startup = min(max(budget.trials // 3, _LEAST_STARTUP), _MOST_STARTUP)
-                return _FlatSpaceTPE(
-                    n_startup_trials=startup, multivariate=True, constant_liar=True, seed=seed
-                )
-            case "random":
-                return RandomSampler(seed)
-            case "nsga2":
-                # Optuna's own population of 50 would make a small sweep a random search.
-                population = min(max(budget.trials // 4, 2 * _LEAST_STARTUP), 50)
-                return NSGAIISampler(population_size=population, seed=seed)
-            case _:
-                assert_never(budget.sampler)
-
-
-class _FlatSpaceTPE(TPESampler):
-    """TPE for trials that all draw from the same distributions.
-
-    Optuna looks through all trials for what they have in common; a sampler that is new for each of
-    them, so that a resumed study proposes what it would have, would do so every time.
-    """
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """What every trial draws from, as the last one that ended did."""
-        del trial
-        ended = (t for t in reversed(study.get_trials(deepcopy=False)) if t.state in _ENDED)
-        known = next(ended, None)
-        distributions = {} if known is None else known.distributions
-        return {n: d for n, d in sorted(distributions.items()) if not d.single()}
 
 
 def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
