@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pipeline.config.early_stopping import EarlyStoppingConfig
 from pipeline.config.sections import Count, Section, Seed
 
 
@@ -21,3 +22,5 @@ class BudgetConfig(Section):
     """The sampler's seed, 0 to 2^31 - 1."""
     keep_weights: Literal["all", "front"] = "all"
     """Whose weights stay on the disk: all trials', or the front's, of which one is promoted."""
+    early_stopping: EarlyStoppingConfig | None = None
+    """When trials are stopped before their last step; none for never."""

@@ -29,6 +29,21 @@ _STATES: Final[dict[TrialState, TrialStatus]] = {
 
 
 @dataclass(frozen=True)
+class RungRecord:
+    """A trial at a rung, where it might have been stopped early.
+
+    Attributes:
+        step: of its training, after which it was judged on a few prompts.
+        values: the objectives, by name.
+        goes_on: whether it did.
+    """
+
+    step: int
+    values: dict[str, float]
+    goes_on: bool
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """One trial.
 
@@ -41,6 +56,7 @@ class TrialRecord:
         folder: where its files lie.
         reason: why it failed or was stopped.
         seconds: that it took.
+        rungs: where it might have been stopped early, in the order of the steps.
     """
 
     number: int
@@ -51,6 +67,12 @@ class TrialRecord:
     folder: Path
     reason: str | None
     seconds: float | None
+    rungs: tuple[RungRecord, ...] = ()
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The step after which it was stopped early; None unless it was."""
+        return self.rungs[-1].step if self.state == "pruned" and self.rungs else None
 
 
 @dataclass(frozen=True)
@@ -177,6 +199,10 @@ def _trial(folder: Path, space: SearchSpace, trial: FrozenTrial) -> TrialRecord:
         folder=folder / notes.get("folder", trial_name(trial.number)),
         reason=notes.get("reason"),
         seconds=notes.get("seconds"),
+        rungs=tuple(
+            RungRecord(entry["step"], dict(entry["values"]), entry["goes_on"])
+            for entry in notes.get("rungs", ())
+        ),
     )
 
 

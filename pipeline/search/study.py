@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipeline.config import SearchSpace
 from pipeline.search.distributions import from_optuna, to_optuna
+from pipeline.search.halving import Verdict, verdict
 from pipeline.search.outcome import Outcome
 from pipeline.search.pareto import front_mask
 from pipeline.search.places import STUDY, trial_name
+from pipeline.search.rung import RungReport
 from pipeline.search.samplers import sampler_for
 
 
@@ -94,7 +96,11 @@ class SweepStudy:
         ]
 
     def tell(self, number: int, outcome: Outcome) -> None:
-        """End a trial: complete if every objective has a finite value, else failed."""
+        """End a trial: complete if every objective has a finite value, else failed or pruned."""
+        if outcome.stopped_at is not None:
+            self._note(number, {"seconds": outcome.seconds})
+            self.prune(number, outcome.reason or "stopped early")
+            return
         values = outcome.values(self.space.objectives)
         reason = outcome.reason
         if reason is None and not all(map(math.isfinite, values)):
@@ -111,6 +117,32 @@ class SweepStudy:
         """End a trial that was stopped early; its low-fidelity values are never on the front."""
         self._note(number, {"reason": reason})
         self._study.tell(number, state=TrialState.PRUNED)
+
+    def enter_rung(self, number: int, report: RungReport) -> Verdict:
+        """Whether a trial goes on, by those that have been at its rung; the study remembers.
+
+        Asked again, as of a trial that is run anew, it says the same again.
+        """
+        told = self.space.objectives
+        mine = [report.values.get(name, math.nan) for name in told]
+        there: dict[int, list[float]] = {number: mine}
+        for trial in self._study.get_trials(deepcopy=False):
+            for entry in trial.user_attrs.get("rungs", []):
+                if entry["rung"] != report.rung:
+                    continue
+                if trial.number == number:
+                    return Verdict(entry["goes_on"], entry["place"], entry["of"])
+                there[trial.number] = [entry["values"][name] for name in told]
+        rows = sorted(there)
+        stopping = self.space.budget.early_stopping
+        reduction = len(rows) + 1 if stopping is None else stopping.reduction
+        said = verdict(
+            [there[row] for row in rows], list(told.values()), reduction, rows.index(number)
+        )
+        entry = {**asdict(report), **asdict(said), "values": dict(zip(told, mine, strict=True))}
+        known = self._storage.get_trial(self._trial_id(number)).user_attrs.get("rungs", [])
+        self._note(number, {"rungs": [*known, entry]})
+        return said
 
     def beaten(self) -> list[int]:
         """Numbers of the trials that have ended and are not on the front, and never will be."""

@@ -28,6 +28,7 @@ from pipeline.search.memory_deaths import MemoryDeaths, survived_memory_deaths
 from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepReader, SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
+from pipeline.search.rung_scheduler import RungScheduler
 from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
 
@@ -115,7 +116,8 @@ def _run(
                 view.show(reader.read(), concurrent)
                 on_change()
 
-            searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
+            study = SweepStudy(folder, space)
+            searcher = StudySearcher(study, folder, concurrent, changed)
             changed()
             if searcher.planned:
                 with (
@@ -123,7 +125,7 @@ def _run(
                     survived_memory_deaths(),
                     _one_word_for_a_full_disk(searcher, folder),
                 ):
-                    _tune(space, folder, searcher, drive)
+                    _tune(space, folder, searcher, RungScheduler(study, changed), drive)
     finally:
         # Tune's own books are never read again; on a full disk they make room for the last words.
         shutil.rmtree(folder / RAY, ignore_errors=True)
@@ -133,6 +135,7 @@ def _tune(
     space: SearchSpace,
     folder: Path,
     searcher: StudySearcher,
+    scheduler: RungScheduler,
     drive: Callable[[dict[str, Any]], None],
 ) -> None:
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(searcher.max_concurrent)
@@ -141,7 +144,10 @@ def _tune(
         tune.with_resources(drive, driver_resources(space.scaling)),
         param_space=constants,
         tune_config=tune.TuneConfig(
-            search_alg=searcher, num_samples=searcher.planned, reuse_actors=True
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=searcher.planned,
+            reuse_actors=True,
         ),
         run_config=tune.RunConfig(
             name=f"session-{time.time_ns()}",
