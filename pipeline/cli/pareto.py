@@ -36,6 +36,8 @@ def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
     write_page(pareto_page(table), page)
     pareto_picture(table, picture)
     _show(table)
+    for earlier, count in record.priors.items():
+        say(f"learned from {count} trials of {earlier}, which are not among these")
     for path in (page, picture):
         say(str(path))
     mirror = Mirror(record.folder)
