@@ -57,8 +57,7 @@ from pipeline.unlearning import (
     training_pictures,
 )
 from pipeline.unlearning.batches import TrainingSet
-from pipeline.unlearning.rungs import NO_RUNGS, Rungs, StoppedEarlyError
-from pipeline.unlearning.trainer import AT_A_RUNG
+from pipeline.unlearning.rungs import AT_A_RUNG, NO_RUNGS, Rungs, StoppedEarlyError
 from pipeline.unlearning.workers import ALONE, Workers
 
 _STRAY_SECONDS: Final = 120.0

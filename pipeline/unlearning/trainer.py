@@ -24,7 +24,7 @@ from pipeline.unlearning.checkpoint_writer import CheckpointWriter
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.progress import Progress
-from pipeline.unlearning.rungs import NO_RUNGS, Rungs, StoppedEarlyError
+from pipeline.unlearning.rungs import AT_A_RUNG, NO_RUNGS, Rungs, StoppedEarlyError
 from pipeline.unlearning.shards import shard
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
 from pipeline.unlearning.text_student import TextStudent
@@ -32,7 +32,6 @@ from pipeline.unlearning.workers import ALONE, Workers
 
 WEIGHTS = "weights.safetensors"
 TRAINED = "trained.json"
-AT_A_RUNG = "rung.safetensors"
 
 
 def train(  # noqa: PLR0913  (what is trained, on what, with whom, and who looks on)

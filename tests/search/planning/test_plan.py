@@ -139,9 +139,9 @@ evaluation: {batch: 1}
 
 
 def test_a_training_that_may_be_stopped_early_is_judged_beside_itself(tmp_path: Path) -> None:
+    spaces = smoke_space(), smoke_space(budget={"early_stopping": {}})
     never, early = (
-        make_plan(smoke_space(budget=budget), tmp_path / "sweep", Store(tmp_path / "cache"))
-        for budget in ({}, {"early_stopping": {}})
+        make_plan(space, tmp_path / "sweep", Store(tmp_path / "cache")) for space in spaces
     )
     more = {each.name: each.size for each in early.buffers if each not in never.buffers}
     assert more == {"weights that are judged at a rung": 4 * never.parameters.moving}
