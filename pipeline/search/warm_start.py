@@ -47,8 +47,12 @@ def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:
             continue
         try:
             then = load_space(trial.folder / EXPERIMENT).fixed()
+        except ConfigError:
+            skipped[f"{EXPERIMENT} is not there, or none of this version"] += 1
+            continue
+        try:
             params = to_params(space.distributions, _values(space, trial, then))
-        except (ConfigError, ValueError) as error:
+        except ValueError as error:
             skipped[str(error)] += 1
             continue
         other = _fixed_otherwise(record.space, space, then, now)

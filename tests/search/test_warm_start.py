@@ -111,6 +111,14 @@ def test_a_narrower_range_leaves_out_what_lies_outside(tmp_path: Path) -> None:
     assert 0 < len(inside) < 5
 
 
+def test_a_trial_whose_files_are_gone_is_left_out(tmp_path: Path) -> None:
+    folder = put_sweep("earlier", smoke_space())
+    (folder / "trials" / "0001" / "experiment.yaml").unlink()
+    priors = read_priors("earlier", smoke_space(), tmp_path)
+    assert [trial.number for trial in priors.trials] == [0, 2, 3, 4]
+    assert list(priors.skipped.values()) == [1]
+
+
 def test_what_is_fixed_in_the_earlier_sweep_is_known_too(tmp_path: Path) -> None:
     put_sweep("earlier", smoke_space(update={"learning_rate": 2e-4}))
     priors = read_priors("earlier", smoke_space(), tmp_path)
