@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config import Experiment
+from pipeline.diffusion.attention import quick_attention
 from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.pulse import beat
@@ -101,7 +102,10 @@ def train(  # noqa: PLR0913  (what is trained, on what, with whom, and who looks
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
     workers.wait()
-    with CheckpointWriter(checkpoints, story, leads=workers.leads) as writer:
+    with (
+        quick_attention(model.device, model.latent_shape),
+        CheckpointWriter(checkpoints, story, leads=workers.leads) as writer,
+    ):
         while done < update.steps:
             if done in rungs.steps and not _goes_on(rungs, done, folder, save, workers, model):
                 raise StoppedEarlyError(done)
