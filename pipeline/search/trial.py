@@ -26,6 +26,7 @@ from pipeline.evaluation.judge import drawn_in, evaluate
 from pipeline.evaluation.locate import Seat
 from pipeline.evaluation.questions import questions_of
 from pipeline.evaluation.samples import save_samples
+from pipeline.evaluation.thumbnails import save_thumbnails
 from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import write_json, write_text
 from pipeline.search.laps import Laps
@@ -42,6 +43,7 @@ from pipeline.search.places import (
     PICTURES,
     REPORT,
     SAMPLES,
+    THUMBNAILS,
     TIMING,
     WEIGHTS,
 )
@@ -157,9 +159,12 @@ def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: J
             repeats=judgement.repeats,
             pictures=pictures,
         )
-        evaluation.draw_gallery(folder / GALLERY, experiment.evaluation.gallery)
+        settings = experiment.evaluation
+        evaluation.draw_gallery(folder / GALLERY, settings.gallery)
+        blur = settings.blur is True
+        save_thumbnails(evaluation, settings.gallery, folder / THUMBNAILS, blur=blur)
         if judgement.keeps_samples:
-            save_samples(evaluation, experiment.evaluation.gallery, folder / SAMPLES)
+            save_samples(evaluation, settings.gallery, folder / SAMPLES)
     write_json(folder / TIMING, laps.total())
     # Last: with its report a trial has ended.
     evaluation.report.save(folder / REPORT)

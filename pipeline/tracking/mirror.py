@@ -21,6 +21,7 @@ from pipeline.search.places import SWEEP
 from pipeline.search.records import SweepReader, SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect, experiment_id, set_patience
 from pipeline.tracking.ledger import Ledger, Sent, server_name
+from pipeline.tracking.page.sweep_data import SweepPages
 from pipeline.tracking.sweep_run import (
     send_hypervolume,
     send_summary,
@@ -87,6 +88,7 @@ class Mirror:
         self._thread: threading.Thread | None = None
         self._backlog = Backlog(reason="nothing was sent yet")
         self._to: Destination | None = None
+        self._pages = SweepPages()
         self._figures_at = -_FIGURES_EVERY
         self._ledger_due = 0.0
 
@@ -171,7 +173,7 @@ class Mirror:
         if figures and not backlog.summary and ledger.summary != digest:
             try:
                 send_hypervolume(to, ledger, table)
-                send_summary(to, ledger, record, table)
+                send_summary(to, ledger, record, table, self._pages)
             except Exception as error:  # noqa: BLE001 - the same
                 return Backlog(backlog.trials, summary=True, reason=_said(error))
             self._figures_at = time.monotonic()

@@ -19,14 +19,9 @@ from pipeline.search.files import read_json
 from pipeline.search.places import BASE as BASE_METRICS
 from pipeline.search.places import PROMPTS, SPACE, SWEEP
 from pipeline.search.records import SweepRecord
-from pipeline.tracking.figures import (
-    hypervolume_page,
-    hypervolume_picture,
-    pareto_page,
-    pareto_picture,
-    write_page,
-)
+from pipeline.tracking.figure_files import write_figures
 from pipeline.tracking.ledger import Ledger
+from pipeline.tracking.page.sweep_data import SweepPages
 from pipeline.tracking.table import Table
 from pipeline.tracking.trial_run import Destination, log_metrics
 
@@ -131,17 +126,16 @@ def send_hypervolume(to: Destination, ledger: Ledger, table: Table) -> None:
     ledger.hypervolume = last
 
 
-def send_summary(to: Destination, ledger: Ledger, record: SweepRecord, table: Table) -> None:
-    """Send figures, table, base metrics, description and status."""
+def send_summary(
+    to: Destination, ledger: Ledger, record: SweepRecord, table: Table, pages: SweepPages
+) -> None:
+    """Send page, pictures, table, base metrics, description and status."""
     base = {BASE + name: value for name, value in table.base.items()}
     log_metrics(to.client, to.parent, ledger.start, base, 0)
     with tempfile.TemporaryDirectory(prefix="unlearn-") as name:
         folder = Path(name)
         (folder / "trials.json").write_text(table.to_json())
-        write_page(pareto_page(table), folder / "pareto.html")
-        pareto_picture(table, folder / "pareto.png")
-        write_page(hypervolume_page(table), folder / "hypervolume.html")
-        hypervolume_picture(table, folder / "hypervolume.png")
+        write_figures(record, table, folder, pages)
         for file in _FILES:
             if (record.folder / file).is_file():
                 shutil.copyfile(record.folder / file, folder / file)

@@ -167,7 +167,7 @@ def _send_telemetry(client: MlflowClient, folder: Path, sent: Sent) -> int:
     """Send the steps after the last one sent; returns the last step there is (0 if none)."""
     # By step and not by place in the file: a resumed trial repeats the steps after its checkpoint.
     known = -1 if sent.step is None else sent.step
-    records = _telemetry(folder / TELEMETRY)
+    records = read_telemetry(folder / TELEMETRY)
     points = [
         (_TELEMETRY + name, value, step)
         for step, values in records.items()
@@ -181,7 +181,7 @@ def _send_telemetry(client: MlflowClient, folder: Path, sent: Sent) -> int:
     return last
 
 
-def _telemetry(path: Path) -> dict[int, dict[str, float]]:
+def read_telemetry(path: Path) -> dict[int, dict[str, float]]:
     """Values by step; read here, as the trainer's own reader brings torch into the process."""
     if not path.is_file():
         return {}

@@ -94,7 +94,7 @@ def test_a_sweep_is_a_run_with_a_nested_run_a_trial(
         Path(database.removeprefix("sqlite:///")).parent / "mlartifacts"
     )
     assert records.files(parent) >= {
-        *("pareto.html", "pareto.png", "hypervolume.html", "hypervolume.png"),
+        *("pareto.html", "pareto.png", "hypervolume.png", "parallel.png"),
         *("trials.json", "space.yaml", "prompts.json", "base.json"),
     }
     covered = 0.9 * 0.8

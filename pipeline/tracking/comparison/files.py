@@ -14,7 +14,6 @@ from pipeline.tracking.comparison.fronts import fronts_page, fronts_picture
 from pipeline.tracking.comparison.results import Results, TargetResult
 from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
-from pipeline.tracking.figures import write_page
 
 TABLE: Final = "table.md"
 
@@ -46,7 +45,7 @@ def _draw(record: ComparisonRecord, target: TargetResult) -> None:
 
     picture, page, gallery = (record.folder / name for name in figure_names(target.target))
     if fronts_picture(target, picture):
-        write_page(fronts_page(target), page)
+        fronts_page(target).write_html(page, include_plotlyjs=True, full_html=True)
     pairs = {each.pair.method: each for each in record.pairs if each.pair.target == target.target}
     draw_target_gallery([pairs[method.method] for method in target.methods], gallery)
 
