@@ -160,7 +160,7 @@ class Mirror:
         table = table_of(record)
         ledger = Ledger.load(self.folder / LEDGER, self.uri)
         unsent = tuple(t.number for t in record.trials if not _settled(t, ledger, table))
-        digest = summary_digest(record, table)
+        digest = summary_digest(record, table, self._pages)
         # Only the server can tell whether it still has what it once got: asked once, and again
         # after every failure.
         if self._to is not None and not unsent and ledger.summary == digest:

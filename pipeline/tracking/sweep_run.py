@@ -21,6 +21,7 @@ from pipeline.search.places import PROMPTS, SPACE, SWEEP
 from pipeline.search.records import SweepRecord
 from pipeline.tracking.figure_files import write_figures
 from pipeline.tracking.ledger import Ledger
+from pipeline.tracking.page.document import drawn_by
 from pipeline.tracking.page.sweep_data import SweepPages
 from pipeline.tracking.table import Table
 from pipeline.tracking.trial_run import Destination, log_metrics
@@ -103,9 +104,12 @@ def _new_sweep_run(
     )
 
 
-def summary_digest(record: SweepRecord, table: Table) -> str:
-    """Changes when the summary does."""
-    return hashlib.sha256(f"{record.status}\n{table.to_json()}".encode()).hexdigest()
+def summary_digest(record: SweepRecord, table: Table, pages: SweepPages) -> str:
+    """Changes when the summary does, or what draws it."""
+    reference = pages.reference(record)
+    beside = 0 if reference is None else sum(t.values is not None for t in reference.trials)
+    told = f"{record.status}\n{table.to_json()}\n{beside}\n{drawn_by()}"
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def send_hypervolume(to: Destination, ledger: Ledger, table: Table) -> None:

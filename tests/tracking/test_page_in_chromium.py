@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
+from pipeline.tracking import Mirror
+from pipeline.tracking.connection import connect
+from pipeline.tracking.mirror import LEDGER
 from pipeline.tracking.page.document import write_document
 from pipeline.tracking.page.sweep_data import SweepPages
 from pipeline.tracking.table import table_of
 from tests.tracking.chromium import Seen, browser_page, needs_chromium
+from tests.tracking.server import Server
 from tests.tracking.sweeps import SCORES, SPACE, Sweep, put_thumbnails
 
 pytestmark = needs_chromium
@@ -86,16 +92,15 @@ def test_pointing_at_a_trial_shows_its_pictures_and_numbers(opened: Seen) -> Non
     x, y = opened.page.evaluate(centre)
     opened.page.mouse.move(x - 20, y - 20)
     opened.page.mouse.move(x, y, steps=4)
-    opened.page.wait_for_function("document.getElementById('card').innerText.includes('Trial 2')")
+    expect(opened.page.locator("#card")).to_contain_text("Trial 2: dominated")
     card = words(opened, "#card")
-    assert "Trial 2: dominated" in card
     assert "update.learning_rate" in card
     assert "0.4000" in card
     assert "forget: a photo of a sneaker" in card
     assert opened.page.locator("#card .picture").count() == 4  # two prompts, before and after
     # A click pins it.
     opened.page.mouse.click(x, y)
-    opened.page.wait_for_function("document.querySelectorAll('.galleries tbody tr').length === 4")
+    expect(opened.page.locator(".galleries tbody tr")).to_have_count(4)
     assert any("Trial 2" in title for title in pinned(opened))
 
 
@@ -158,6 +163,7 @@ def test_any_parameter_gives_colour_and_shape(opened: Seen) -> None:
         ".map(t => [t.marker.symbol, t.marker.color])"
     )
     assert len({symbol for symbol, _ in symbols}) == len({c for _, c in symbols}) == len(symbols)
+    # Of the front (0.5, 0.99), (0.9, 0.8), (0.99, 0.3) only one lies in the better half of both.
     page.click("#near")
     low, high = page.evaluate("document.getElementById('front')._fullLayout.xaxis.range")
     assert 0.4 < low < 0.5
@@ -199,3 +205,25 @@ def test_any_number_of_objectives_and_no_trial_at_all(
     browser.open(written(Sweep(tmp_path / "sweeps" / "tiny", text=text), tmp_path / "pareto.html"))
     assert "0 on the front" in words(browser, "#counts")
     assert browser.complaints == []
+
+
+def test_it_works_inside_mlflow(browser: Seen, server: Server, sweep: Sweep) -> None:
+    server.start()
+    mirror = Mirror(sweep.folder, server.uri, timeout=30)
+    assert not mirror.sync_once()
+    parent = json.loads((sweep.folder / LEDGER).read_text())["parent"]
+    run = connect(server.uri, timeout=20).get_run(parent).info
+    browser.complaints.clear()
+    page = browser.page
+    page.goto(f"{server.uri}/#/experiments/{run.experiment_id}/runs/{parent}/artifacts/pareto.html")
+    # MLflow shows it in a frame that may run programs and nothing else.
+    frame = page.frame_locator("iframe.mlflow-html-iframe")
+    frame.locator("body[data-ready]").wait_for()
+    assert "3 on the front" in frame.locator("#counts").inner_text()
+    frame.locator("#table tbody tr").last.hover()
+    expect(frame.locator("#card")).to_contain_text("Trial 1")
+    frame.get_by_role("checkbox", name="pin trial 1, front").click()
+    expect(frame.locator(".galleries tbody tr")).to_have_count(4)
+    inside = [frame for frame in page.frames if frame != page.main_frame]
+    assert [frame.url.partition(":")[0] for frame in inside] == ["blob"]
+    assert not [text for text in browser.complaints if "Failed to load resource" not in text]

@@ -59,7 +59,7 @@ function drawParallel() {
   const annotations = all.flatMap((each, place) => each.ticks.map(([at, text]) => ({ x: place, y: at, text: plain(shortened(text)),
     showarrow: false, xanchor: "left", xshift: 4, bgcolor: "rgba(255,255,255,.85)", font: { size: 11 } })));
   const layout = frame("", "");
-  Object.assign(layout, { annotations, margin: { l: 20, r: 70, t: 10, b: 70 }, legend: { orientation: "h", y: -0.3 },
+  Object.assign(layout, { annotations, margin: { l: 20, r: 70, t: 10, b: 90 }, legend: { orientation: "h", y: -0.32 },
     shapes: all.map((_, place) => ({ type: "line", x0: place, x1: place, y0: 0, y1: 1, line: { color: "#888", width: 1 } })),
     xaxis: { tickvals: all.map((_, place) => place), ticktext: all.map(axisTitle), showgrid: false, zeroline: false, fixedrange: true, tickangle: 0 },
     yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true } });
@@ -70,7 +70,7 @@ function axisTitle(each) {
   const parts = plain(each.title).split(".");
   const way = each.direction ? ` ${each.direction === "maximize" ? "↑" : "↓"}` : "";
   const [last] = parts.slice(-1);
-  return `${parts.length > 1 ? `${parts.slice(0, -1).join(".")}.<br>` : ""}<b>${last}</b>${way}`;
+  return `${parts.slice(0, -1).map((part) => `${part}.<br>`).join("")}<b>${last}</b>${way}`;
 }
 
 function shortened(text) {

@@ -43,6 +43,11 @@ function number(value, digits = 4) {
   return size >= 1e-3 && size < 1e5 ? value.toFixed(size < 10 ? digits : 2) : value.toExponential(2);
 }
 
+/** A measured value: as many digits for a round one as for its neighbours. */
+function measured(value) {
+  return typeof value === "number" && Number.isInteger(value) && Math.abs(value) < 10 ? value.toFixed(4) : number(value);
+}
+
 /** How a trial is called, with its method where there are several. */
 function nameOf(trial) {
   return isSweep ? `trial ${trial.n}` : `${data.groups[trial.g].name}, trial ${trial.n}`;

@@ -127,12 +127,25 @@ function drawFront() {
     legend: { orientation: "h", y: -0.14 }, xaxis: { title: { text: plain(across.title) }, gridcolor: "#e8e8e8" },
     yaxis: { title: { text: plain(up.title) }, gridcolor: "#e8e8e8" }, font: { size: 13, color: "#1a1a1a" } };
   if (byId("near").getAttribute("aria-pressed") === "true") {
-    const front = complete.filter((trial) => trial.f);
+    const front = corner(complete.filter((trial) => trial.f), [across, up]);
     layout.xaxis.range = around(front.map(x));
     layout.yaxis.range = around(front.map(y));
   }
   Plotly.react("front", traces, layout, { displaylogo: false, responsive: true, scrollZoom: true,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
+}
+
+/** Of the front those in the better half of both axes: a failed erasure would hide all the others. */
+function corner(front, both) {
+  const isGood = both.map((each) => {
+    const objective = data.objectives.find(({ name }) => each.key === `m:${name}`);
+    if (!objective) return () => true;
+    const values = front.map(each.of);
+    const middle = (Math.min(...values) + Math.max(...values)) / 2;
+    return (trial) => (objective.direction === "maximize" ? each.of(trial) >= middle : each.of(trial) <= middle);
+  });
+  const kept = front.filter((trial) => isGood.every((good) => good(trial)));
+  return kept.length > 1 ? kept : front;
 }
 
 function around(values) {

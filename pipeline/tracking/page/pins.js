@@ -62,7 +62,7 @@ function bodyOf(pins) {
     if (!known.length) return;
     const way = ways.get(name);
     const best = way && pins.length > 1 ? (way === "maximize" ? Math.max(...known) : Math.min(...known)) : null;
-    body.append(numbersRow(name + (way ? ` ${way === "maximize" ? "↑" : "↓"}` : ""), data.base[place], values, best));
+    body.append(numbersRow(name + (way ? ` ${way === "maximize" ? "↑" : "↓"}` : ""), data.base[place], values, best, measured));
   });
   part("Parameters");
   data.params.forEach(({ name }, place) => {
@@ -73,16 +73,16 @@ function bodyOf(pins) {
     part("What the update met");
     for (const [name, title] of Object.entries(CURVES)) {
       const means = pins.map((trial) => (trial.t && trial.t[name] ? trial.t[name].mean : null));
-      if (means.some((value) => value !== null)) body.append(numbersRow(`${title}, mean`, undefined, means, null));
+      if (means.some((value) => value !== null)) body.append(numbersRow(`${title}, mean`, undefined, means, null, measured));
     }
   }
   return body;
 }
 
-function numbersRow(title, base, values, best) {
+function numbersRow(title, base, values, best, told = number) {
   return el("tr", { className: new Set(values.map(String)).size > 1 ? "differs" : "" },
-    el("th", { className: "text", textContent: title, scope: "row" }), el("td", { textContent: base === undefined ? "" : number(base) }),
-    ...values.map((value) => el("td", { className: best !== null && value === best ? "best" : "", textContent: number(value) })));
+    el("th", { className: "text", textContent: title, scope: "row" }), el("td", { textContent: base === undefined ? "" : told(base) }),
+    ...values.map((value) => el("td", { className: best !== null && value === best ? "best" : "", textContent: told(value) })));
 }
 
 /** A trial's picture of a prompt and seed, or why there is none. */

@@ -17,10 +17,16 @@ function drawCard() {
     return;
   }
   const list = el("dl");
-  data.metrics.forEach((name, place) => trial.m[place] !== null && list.append(el("dt", { textContent: name }), el("dd", { textContent: number(trial.m[place]) })));
+  data.metrics.forEach((name, place) => trial.m[place] !== null && list.append(el("dt", { textContent: name }), el("dd", { textContent: measured(trial.m[place]) })));
   data.params.forEach(({ name }, place) => list.append(el("dt", { textContent: name }), el("dd", { textContent: number(trial.p[place]) })));
   fill(byId("card"), el("h3", { textContent: `${capital(nameOf(trial))}: ${standing(trial)}` }), ...pairs(trial),
-    ...(trial.r ? [el("p", { className: "hint", textContent: trial.r })] : []), list);
+    ...(trial.r ? [el("p", { className: "hint", textContent: trial.r })] : []), list, ...nextStep(trial));
+}
+
+/** How a member of the front is judged anew and registered. */
+function nextStep(trial) {
+  if (!isSweep || !trial.f) return [];
+  return [el("p", { className: "hint" }, "To judge it anew and register it: ", el("code", { textContent: `unlearn promote ${data.name} --trial ${trial.n}` }))];
 }
 
 function capital(text) {
@@ -44,7 +50,7 @@ function pairs(trial) {
 function columns() {
   const found = [{ title: "pin" }, { title: "trial", of: (trial) => trial.n }, { title: "standing", of: standing, text: true }];
   if (!isSweep) found.push({ title: "method", of: (trial) => data.groups[trial.g].name, text: true });
-  data.metrics.forEach((name, place) => found.push({ title: name, of: (trial) => trial.m[place] }));
+  data.metrics.forEach((name, place) => found.push({ title: name, of: (trial) => trial.m[place], measured: true }));
   data.params.forEach(({ name, label }, place) => found.push({ title: label, hint: name, of: (trial) => trial.p[place] }));
   if (data.trials.some((trial) => trial.r)) found.push({ title: "reason", of: (trial) => trial.r || "", text: true, reason: true });
   return found;
@@ -99,7 +105,7 @@ function rowOf(trial, all, isFirst) {
 }
 
 function cell(trial, column) {
-  if (column.title !== "standing") return number(column.of(trial));
+  if (column.title !== "standing") return (column.measured ? measured : number)(column.of(trial));
   const sign = trial.s !== "complete" ? "·" : trial.f ? SIGNS[data.groups[trial.g].symbol] : "○";
   return `${sign} ${standing(trial)}`;
 }
