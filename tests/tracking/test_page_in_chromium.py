@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from pipeline.tracking import Mirror
+from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.connection import connect
 from pipeline.tracking.mirror import LEDGER
+from pipeline.tracking.page.comparison_data import comparison_data
 from pipeline.tracking.page.document import write_document
 from pipeline.tracking.page.sweep_data import SweepPages
 from pipeline.tracking.table import table_of
 from tests.tracking.chromium import Seen, browser_page, needs_chromium
+from tests.tracking.comparisons import comparison, pair
 from tests.tracking.server import Server
 from tests.tracking.sweeps import SCORES, SPACE, Sweep, put_thumbnails
 
@@ -227,3 +231,32 @@ def test_it_works_inside_mlflow(browser: Seen, server: Server, sweep: Sweep) -> 
     inside = [frame for frame in page.frames if frame != page.main_frame]
     assert [frame.url.partition(":")[0] for frame in inside] == ["blob"]
     assert not [text for text in browser.complaints if "Failed to load resource" not in text]
+
+
+def test_methods_of_a_comparison_are_pinned_beside_each_other(
+    browser: Seen, tmp_path: Path
+) -> None:
+    pairs = []
+    for level, method in ((40, "winner"), (200, "loser")):
+        made = pair(tmp_path / method, method)
+        assert made.sweep is not None
+        trials = []
+        for trial in made.sweep.trials:
+            folder = tmp_path / method / f"{trial.number:04d}"
+            folder.mkdir(parents=True)
+            put_thumbnails(folder / "thumbnails.json", level)
+            trials.append(replace(trial, folder=folder))
+        pairs.append(replace(made, sweep=replace(made.sweep, trials=tuple(trials))))
+    record = comparison(tmp_path / "all", *pairs)
+    write_document(comparison_data(record, results_of(record).targets[0]), tmp_path / "fronts.html")
+    browser.complaints.clear()
+    browser.open(tmp_path / "fronts.html")
+    titles = [title.split("✕")[0].strip() for title in pinned(browser)]
+    signs = {title.split()[0] for title in titles[1:]}
+    assert titles[1].endswith("Winner, trial 0")
+    assert titles[2].endswith("Loser, trial 0")
+    assert len(signs) == 2  # each method has a symbol of its own
+    assert browser.page.locator(".galleries .picture").count() == 3 * 4
+    assert browser.page.locator("#importance-section").is_hidden()
+    assert "winner" in words(browser, "#volume")
+    assert browser.complaints == []

@@ -88,7 +88,7 @@ function markers(each, x, y) {
         color: each.symbol.endsWith("-open") ? each.colour : "#1a1a1a" } };
   return { type: "scatter", mode: "markers", name: plain(each.name), x: each.trials.map(x), y: each.trials.map(y),
     customdata: each.trials.map((trial) => data.trials.indexOf(trial)), hoverinfo: "none", opacity: each.faint ? 0.45 : 1,
-    marker: { symbol: each.symbol, size: each.size, ...marker } };
+    marker: { symbol: each.symbol, size: each.trials.map((trial) => each.size + (trial.c ? 6 : 0)), ...marker } };
 }
 
 /** The line that bounds what a front of two objectives dominates. */

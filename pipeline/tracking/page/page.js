@@ -11,6 +11,7 @@ function head() {
   const progress = data.status === "running" ? "; still running" : data.status === "interrupted" ? "; interrupted" : "";
   byId("counts").textContent = `${data.trials.length} trials: ${told.join(", ")}${progress}.`;
   byId("reading").textContent = "A trial on the front can only be bettered in one objective by giving way in another. "
+    + (isSweep ? "" : "Filled: the front of a method; open and pale: its dominated trials; large: the one that was chosen. ")
     + "Drag to move, scroll to zoom, double-click to see all; ✕ is the base model, nothing erased.";
   byId("left-out").textContent = data.left_out || "";
   for (const { label, trial, group } of data.highlights) {

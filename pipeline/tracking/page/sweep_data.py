@@ -74,15 +74,16 @@ class SweepPages:
 
     def _volumes(self, record: SweepRecord, table: Table) -> list[dict[str, Any]]:
         """This sweep's hypervolume over trials, and random search's where there is one."""
-        lines = [_line(table, "this sweep", group=0)]
+        lines = [volume_line(table, "this sweep", group=0)]
         reference = self.reference(record)
         if reference is not None:
             name = f"random search of the same space ({reference.name})"
-            lines.append(_line(table_of(reference), name, group=None))
+            lines.append(volume_line(table_of(reference), name, group=None))
         return lines
 
 
-def _line(table: Table, name: str, group: int | None) -> dict[str, Any]:
+def volume_line(table: Table, name: str, group: int | None) -> dict[str, Any]:
+    """A sweep's hypervolume over its trials, in the looks of a group or, for None, as reference."""
     history = table.hypervolume()
     return {
         "name": name,
