@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 import pipeline
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE as BASE_METRICS
@@ -23,6 +21,7 @@ from pipeline.tracking.figure_files import write_figures
 from pipeline.tracking.ledger import Ledger
 from pipeline.tracking.page.document import drawn_by
 from pipeline.tracking.page.sweep_data import SweepPages
+from pipeline.tracking.story import tell_sweep
 from pipeline.tracking.table import Table
 from pipeline.tracking.trial_run import Destination, log_metrics
 
@@ -34,7 +33,6 @@ BASE: Final = "base/"
 
 _STATUS: Final = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED"}
 _FILES: Final = (SPACE, PROMPTS, BASE_METRICS)
-_DESCRIBED: Final = 20  # members of the front in a run's description, which MLflow cuts at 8000
 
 
 def sweep_tags(record: SweepRecord) -> dict[str, str]:
@@ -144,7 +142,7 @@ def send_summary(
             if (record.folder / file).is_file():
                 shutil.copyfile(record.folder / file, folder / file)
         to.client.log_artifacts(to.parent, str(folder))
-    to.client.set_tag(to.parent, "mlflow.note.content", _description(table))
+    tell_sweep(to.client, to.experiment, ledger, table)
     to.client.set_tag(to.parent, "status", record.status)
     # Only known once the base model was loaded, after the sweep's run was made.
     fingerprint = _facts(record.folder).get("base")
@@ -156,33 +154,6 @@ def send_summary(
     else:
         now = max(ledger.start, int(time.time() * 1000))  # the clock may have been set back
         to.client.set_terminated(to.parent, status, end_time=now)
-
-
-def _description(table: Table) -> str:
-    """The front as a Markdown table."""
-    names = list(table.objectives)
-    ways = ", ".join(f"{name}: {way}" for name, way in table.objectives.items())
-    lines = [
-        f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways}).",
-        "Open `pareto.html` among the artifacts to explore it.",
-        "",
-        "| trial | " + " | ".join(names) + " |",
-        "|---" * (len(names) + 1) + "|",
-    ]
-    members = sorted(
-        (row for row in table.rows if row.trial in table.front), key=lambda row: row.values or ()
-    )
-    if len(members) > _DESCRIBED:
-        lines.insert(2, f"{_DESCRIBED} of them, evenly chosen from end to end:")
-        members = [members[round(i)] for i in np.linspace(0, len(members) - 1, _DESCRIBED)]
-    shown = [(str(row.trial), row.values or ()) for row in members]
-    if all(name in table.base for name in names):
-        shown.append(("base", tuple(table.base[name] for name in names)))
-    lines += [
-        f"| {who} | " + " | ".join(f"{value:.4f}" for value in values) + " |"
-        for who, values in shown
-    ]
-    return "\n".join(lines)
 
 
 def _section(record: SweepRecord, name: str) -> Mapping[str, Any]:

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from pipeline.tracking import Mirror
 from pipeline.tracking.comparison.summary import results_of
-from pipeline.tracking.connection import connect
 from pipeline.tracking.mirror import LEDGER
 from pipeline.tracking.page.comparison_data import comparison_data
 from pipeline.tracking.page.document import write_document
@@ -22,6 +20,7 @@ from tests.tracking.chromium import Seen, browser_page, needs_chromium
 from tests.tracking.comparisons import comparison, pair
 from tests.tracking.server import Server
 from tests.tracking.sweeps import SCORES, SPACE, Sweep, put_thumbnails
+from tests.tracking.test_story import promoted
 
 pytestmark = needs_chromium
 
@@ -211,28 +210,6 @@ def test_any_number_of_objectives_and_no_trial_at_all(
     assert browser.complaints == []
 
 
-def test_it_works_inside_mlflow(browser: Seen, server: Server, sweep: Sweep) -> None:
-    server.start()
-    mirror = Mirror(sweep.folder, server.uri, timeout=30)
-    assert not mirror.sync_once()
-    parent = json.loads((sweep.folder / LEDGER).read_text())["parent"]
-    run = connect(server.uri, timeout=20).get_run(parent).info
-    browser.complaints.clear()
-    page = browser.page
-    page.goto(f"{server.uri}/#/experiments/{run.experiment_id}/runs/{parent}/artifacts/pareto.html")
-    # MLflow shows it in a frame that may run programs and nothing else.
-    frame = page.frame_locator("iframe.mlflow-html-iframe")
-    frame.locator("body[data-ready]").wait_for()
-    assert "3 on the front" in frame.locator("#counts").inner_text()
-    frame.locator("#table tbody tr").last.hover()
-    expect(frame.locator("#card")).to_contain_text("Trial 1")
-    frame.get_by_role("checkbox", name="pin trial 1, front").click()
-    expect(frame.locator(".galleries tbody tr")).to_have_count(4)
-    inside = [frame for frame in page.frames if frame != page.main_frame]
-    assert [frame.url.partition(":")[0] for frame in inside] == ["blob"]
-    assert not [text for text in browser.complaints if "Failed to load resource" not in text]
-
-
 def test_methods_of_a_comparison_are_pinned_beside_each_other(
     browser: Seen, tmp_path: Path
 ) -> None:
@@ -253,10 +230,39 @@ def test_methods_of_a_comparison_are_pinned_beside_each_other(
     browser.open(tmp_path / "fronts.html")
     titles = [title.split("✕")[0].strip() for title in pinned(browser)]
     signs = {title.split()[0] for title in titles[1:]}
-    assert titles[1].endswith("Winner, trial 0")
-    assert titles[2].endswith("Loser, trial 0")
+    assert titles[1].endswith("winner, trial 0")
+    assert titles[2].endswith("loser, trial 0")
     assert len(signs) == 2  # each method has a symbol of its own
     assert browser.page.locator(".galleries .picture").count() == 3 * 4
     assert browser.page.locator("#importance-section").is_hidden()
     assert "winner" in words(browser, "#volume")
     assert browser.complaints == []
+
+
+def test_it_works_inside_mlflow(browser: Seen, server: Server, sweep: Sweep) -> None:
+    server.start()
+    client = promoted(sweep, server.uri, 3)
+    parent = json.loads((sweep.folder / LEDGER).read_text())["parent"]
+    home = f"{server.uri}/#/experiments/{client.get_run(parent).info.experiment_id}/runs/{parent}"
+    browser.complaints.clear()
+    page = browser.page
+    page.goto(f"{home}/artifacts/pareto.html")
+    # MLflow shows it in a frame that may run programs and nothing else.
+    frame = page.frame_locator("iframe.mlflow-html-iframe")
+    frame.locator("body[data-ready]").wait_for()
+    assert "3 on the front" in frame.locator("#counts").inner_text()
+    frame.locator("#table tbody tr").last.hover()
+    expect(frame.locator("#card")).to_contain_text("Trial 1")
+    frame.get_by_role("checkbox", name="pin trial 1, front").click()
+    expect(frame.locator(".galleries tbody tr")).to_have_count(4)
+    inside = [frame for frame in page.frames if frame != page.main_frame]
+    assert [frame.url.partition(":")[0] for frame in inside] == ["blob"]
+    assert not [text for text in browser.complaints if "Failed to load resource" not in text]
+
+    # The descriptions lead from the sweep to a trial, to a version, to the sweep, to the page.
+    page.goto(home)
+    for link in ("3", "its sweep", "tiny version 1", "sweep tiny", "pareto.html"):
+        with page.expect_popup() as opened:  # MLflow opens links of descriptions in a new tab
+            page.get_by_role("link", name=link, exact=True).first.click()
+        page = opened.value
+    page.frame_locator("iframe.mlflow-html-iframe").locator("body[data-ready]").wait_for()

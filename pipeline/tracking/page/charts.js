@@ -4,7 +4,7 @@ const QUIET = { displayModeBar: false, responsive: true };
 const PATTERNS = ["", "/", ".", "x"];
 
 function frame(x, y) {
-  return { margin: { l: 60, r: 15, t: 10, b: 45 }, legend: { orientation: "h", y: -0.2 }, hovermode: "closest",
+  return { margin: { l: 60, r: 15, t: 40, b: 45 }, legend: LEGEND, hovermode: "closest",
     xaxis: { title: { text: x }, gridcolor: "#e8e8e8" }, yaxis: { title: { text: y }, gridcolor: "#e8e8e8" },
     font: { size: 13, color: "#1a1a1a" } };
 }
@@ -59,7 +59,7 @@ function drawParallel() {
   const annotations = all.flatMap((each, place) => each.ticks.map(([at, text]) => ({ x: place, y: at, text: plain(shortened(text)),
     showarrow: false, xanchor: "left", xshift: 4, bgcolor: "rgba(255,255,255,.85)", font: { size: 11 } })));
   const layout = frame("", "");
-  Object.assign(layout, { annotations, margin: { l: 20, r: 70, t: 10, b: 90 }, legend: { orientation: "h", y: -0.32 },
+  Object.assign(layout, { annotations, margin: { l: 40, r: 70, t: 40, b: 65 },
     shapes: all.map((_, place) => ({ type: "line", x0: place, x1: place, y0: 0, y1: 1, line: { color: "#888", width: 1 } })),
     xaxis: { tickvals: all.map((_, place) => place), ticktext: all.map(axisTitle), showgrid: false, zeroline: false, fixedrange: true, tickangle: 0 },
     yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true } });
@@ -94,7 +94,7 @@ function drawImportance() {
     marker: { color: COLOURS[place % COLOURS.length], pattern: { shape: PATTERNS[place % PATTERNS.length], fgcolor: "#fff" } } }));
   const layout = frame("share of the importance", "");
   layout.yaxis.automargin = true;
-  layout.legend = { orientation: "h", y: -0.25, traceorder: "normal" };
+  layout.legend = { ...LEGEND, traceorder: "normal" };
   Plotly.react("importance", traces, layout, QUIET);
 }
 

@@ -97,7 +97,7 @@ def _group(series: Series) -> dict[str, str]:
 def _highlights(series: list[Series]) -> list[dict[str, Any]]:
     """The chosen ones of the methods that cover most."""
     return [
-        {"label": f"chosen of {each.method.method}", "trial": each.method.chosen, "group": group}
+        {"label": f"{each.method.method}, chosen", "trial": each.method.chosen, "group": group}
         for group, each in enumerate(series)
         if each.method.chosen is not None
     ][:_FIRST_LOOKS]

@@ -9,6 +9,7 @@ const SYMBOLS = ["diamond", "circle", "square", "triangle-up", "triangle-down", 
 const SIGNS = { "diamond": "◆", "circle": "●", "square": "■", "triangle-up": "▲", "triangle-down": "▼",
   "cross": "✚", "x": "✖", "star": "★", "triangle-left": "◀" };
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
+const LEGEND = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
 const OTHERS = "#56779B";
 
 const isSweep = data.kind === "sweep";

@@ -123,8 +123,8 @@ function drawFront() {
   }
   traces.push(rings(state.pins, x, y, "pinned", 24, true));
   traces.push(rings(state.pointed && state.pointed.s === "complete" ? [state.pointed] : [], x, y, "", 30, false));
-  const layout = { margin: { l: 60, r: 10, t: 10, b: 45 }, hovermode: "closest", dragmode: "pan",
-    legend: { orientation: "h", y: -0.14 }, xaxis: { title: { text: plain(across.title) }, gridcolor: "#e8e8e8" },
+  const layout = { margin: { l: 60, r: 10, t: 45, b: 45 }, hovermode: "closest", dragmode: "pan",
+    legend: LEGEND, xaxis: { title: { text: plain(across.title) }, gridcolor: "#e8e8e8" },
     yaxis: { title: { text: plain(up.title) }, gridcolor: "#e8e8e8" }, font: { size: 13, color: "#1a1a1a" } };
   if (byId("near").getAttribute("aria-pressed") === "true") {
     const front = corner(complete.filter((trial) => trial.f), [across, up]);

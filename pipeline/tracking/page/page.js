@@ -5,8 +5,8 @@ function head() {
   byId("title").textContent = `${data.name}: ${data.title}`;
   const count = (kind) => data.trials.filter(kind).length;
   const states = ["failed", "pruned", "running"].map((name) => [count((trial) => trial.s === name), name]);
-  const parts = [[count((trial) => trial.f), `${isSweep ? "on the front" : "on a front"} ◆`],
-    [count((trial) => trial.s === "complete" && !trial.f), "dominated ○"], ...states];
+  const parts = [[count((trial) => trial.f), isSweep ? "on the front ◆" : "on the front of their method"],
+    [count((trial) => trial.s === "complete" && !trial.f), isSweep ? "dominated ○" : "dominated"], ...states];
   const told = parts.filter(([many], place) => many || place === 0).map(([many, what]) => `${many} ${what}`);
   const progress = data.status === "running" ? "; still running" : data.status === "interrupted" ? "; interrupted" : "";
   byId("counts").textContent = `${data.trials.length} trials: ${told.join(", ")}${progress}.`;
@@ -18,7 +18,7 @@ function head() {
     const found = data.trials.find((each) => each.n === trial && each.g === group);
     const values = data.objectives.map(({ name }) => `${name} ${number(metricOf(found, name), 3)}`).join(", ");
     const button = el("button", { type: "button", onclick: () => { point(found); if (!state.pins.includes(found)) togglePin(found); } },
-      el("strong", { textContent: capital(label) }), `: ${nameOf(found)} (${values})`);
+      el("strong", { textContent: capital(label) }), `: trial ${trial} (${values})`);
     button.addEventListener("mouseenter", () => point(found));
     byId("highlights").append(el("li", {}, button));
   }

@@ -29,8 +29,9 @@ function nextStep(trial) {
   return [el("p", { className: "hint" }, "To judge it anew and register it: ", el("code", { textContent: `unlearn promote ${data.name} --trial ${trial.n}` }))];
 }
 
+/** As a title begins, but for names of methods, which are as they are. */
 function capital(text) {
-  return text[0].toUpperCase() + text.slice(1);
+  return isSweep ? text[0].toUpperCase() + text.slice(1) : text;
 }
 
 /** Before and after on the first prompt of either kind. */
