@@ -31,6 +31,13 @@ def sweep(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of the sweep; the file's if absent.")
     ] = None,
+    warm_start: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SWEEP",
+            help="Learn from an earlier sweep of the same base and objectives; may be repeated.",
+        ),
+    ] = None,
     changes: SetOption = None,
     _home: HomeOption = None,
 ) -> None:
@@ -45,6 +52,8 @@ def sweep(
     if name is not None:
         sweep_folder(name)
         overrides.append(f"name={json.dumps(name)}")
+    if warm_start:
+        overrides.append(f"budget.warm_start={json.dumps(warm_start)}")
     space = with_known_base(load_space(file, overrides))
     _run(space, sweep_folder(space.name), resume=False)
 

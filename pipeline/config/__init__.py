@@ -5,6 +5,7 @@ from pipeline.config.comparison import Comparison, load_comparison
 from pipeline.config.comparison_file import FinalConfig
 from pipeline.config.concept import ConceptConfig, ErasedConfig, TargetConfig, VerdictConfig
 from pipeline.config.distributions import Choice, Distribution, IntUniform, Simplex, Uniform
+from pipeline.config.early_stopping import EarlyStoppingConfig
 from pipeline.config.embedded import EMBEDDED_NAME, embedded
 from pipeline.config.evaluation import (
     EvaluationConfig,
@@ -43,6 +44,7 @@ __all__ = [
     "ConceptConfig",
     "ConfigError",
     "Distribution",
+    "EarlyStoppingConfig",
     "ErasedConfig",
     "EvaluationConfig",
     "Experiment",

@@ -15,7 +15,13 @@ _ITS_OWN: Final = ("name", "gate", "budget", "scaling")
 _JUDGED_ALIKE: Final = (*(path for path in FIXED if path not in _ITS_OWN), "seed", "synthesis")
 """What no sweep may search, its own name, gate and size apart, and what training starts from."""
 
-_SEARCHED_ALIKE: Final = ("budget.trials", "budget.seed")
+_SEARCHED_ALIKE: Final = (
+    "budget.trials",
+    "budget.seed",
+    "budget.early_stopping",
+    "budget.warm_start",
+    "budget.start_from_defaults",
+)
 """For search spaces alone: an experiment without distributions isn't searched."""
 
 

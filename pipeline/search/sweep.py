@@ -19,6 +19,7 @@ from pipeline import __version__
 from pipeline.config import SearchSpace, dump_space, load_space
 from pipeline.search.cluster import concurrency, ray_session
 from pipeline.search.crew import prepare_on_cluster
+from pipeline.search.defaults import default_values
 from pipeline.search.driver import drive_trial, driver_resources
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.lineage import with_lineage
@@ -28,8 +29,10 @@ from pipeline.search.memory_deaths import MemoryDeaths, survived_memory_deaths
 from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepReader, SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
+from pipeline.search.rung_scheduler import RungScheduler
 from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
+from pipeline.search.warm_start import read_priors
 
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
@@ -65,7 +68,8 @@ def run_sweep(
 
     Raises:
         ValueError: the folder holds a sweep and `resume` is false, or none and it is true, or one
-            of another space; another process runs it; a model, a judge or disk space is missing.
+            of another space; another process runs it; a model, a judge or disk space is missing;
+            what it should learn from is no sweep of the same base and objectives.
         OSError: the disk became full; the sweep goes on from there once there is room.
     """
     folder = folder.resolve()
@@ -76,6 +80,9 @@ def run_sweep(
         _check_disk(folder)
         if resume:
             read_sweep(folder)
+        else:
+            for sweep in space.budget.warm_start:
+                read_priors(sweep, space, folder)  # before anything is waited for
         folder.mkdir(parents=True, exist_ok=True)
         with folder_lock(folder):
             if resume:
@@ -118,7 +125,8 @@ def _run(
                 view.show(reader.read(), concurrent)
                 on_change()
 
-            searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
+            study = _open_study(space, folder, view)
+            searcher = StudySearcher(study, folder, concurrent, changed)
             changed()
             if searcher.planned:
                 with (
@@ -126,16 +134,31 @@ def _run(
                     survived_memory_deaths(),
                     _one_word_for_a_full_disk(searcher, folder),
                 ):
-                    _tune(space, folder, searcher, drive)
+                    _tune(space, folder, searcher, RungScheduler(study, changed), drive)
     finally:
         # Tune's own books are never read again; on a full disk they make room for the last words.
         shutil.rmtree(folder / RAY, ignore_errors=True)
+
+
+def _open_study(space: SearchSpace, folder: Path, view: View) -> SweepStudy:
+    """The sweep's study, with all that its first trial is to know."""
+    study = SweepStudy(folder, space)
+    for sweep in space.budget.warm_start:
+        # Of what it has learned already, a resumed sweep needs no more.
+        if sweep not in study.learned:
+            priors = read_priors(sweep, space, folder)
+            study.learn(priors)
+            view.prepare(priors.in_words(), 0, 0)
+    if space.budget.start_from_defaults:
+        study.begin_with(default_values(space))
+    return study
 
 
 def _tune(
     space: SearchSpace,
     folder: Path,
     searcher: StudySearcher,
+    scheduler: RungScheduler,
     drive: Callable[[dict[str, Any]], None],
 ) -> None:
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(searcher.max_concurrent)
@@ -144,7 +167,10 @@ def _tune(
         tune.with_resources(drive, driver_resources(space.scaling)),
         param_space=constants,
         tune_config=tune.TuneConfig(
-            search_alg=searcher, num_samples=searcher.planned, reuse_actors=True
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=searcher.planned,
+            reuse_actors=True,
         ),
         run_config=tune.RunConfig(
             name=f"session-{time.time_ns()}",

@@ -18,6 +18,8 @@ from pipeline.tracking.ledger import Ledger, Sent, server_name
 from pipeline.tracking.markdown import code, escaped
 from pipeline.tracking.mirror import LEDGER, Mirror
 from pipeline.tracking.registry import Registered, register
+from pipeline.tracking.story import came_from, tell_promotion
+from pipeline.tracking.table import table_of
 from pipeline.tracking.trial_run import log_image_once, log_metrics
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ def publish(
 
     folder = place[1]
     backlog = Mirror(record.folder, uri).sync_once()
-    sent = Ledger.load(record.folder / LEDGER, uri).trials.get(trial.number)
+    ledger = Ledger.load(record.folder / LEDGER, uri)
+    sent = ledger.trials.get(trial.number)
     if sent is None or trial.number in backlog.trials:
         raise ValueError(
             f"{server_name(uri)}: expected MLflow to take trial {trial.number}, got: "
@@ -70,6 +73,7 @@ def publish(
     client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
     try:
         registered = _register(client, record, trial, place, judged, sent)
+        tell_promotion(client, ledger, table_of(record), trial)
     except (MlflowException, OSError) as error:
         raise ValueError(
             f"{server_name(uri)}: expected MLflow to register the model, got: "
@@ -116,7 +120,7 @@ def _register(
         f"runs:/{sent.run}/{place}",
         sent.run,
         tags=tags,
-        description=_description(record, trial, judged),
+        description="\n".join([_description(record, trial, judged), "", came_from(client, sent)]),
     )
     client.set_tag(sent.run, "promoted", f"{registered.name} version {registered.version}")
     return registered

@@ -113,7 +113,8 @@ def assert_complete(trial: TrialRecord, space: SearchSpace) -> None:
     with Image.open(trial.folder / "gallery.png") as picture:
         assert picture.width > picture.height > 50
     timing = json.loads((trial.folder / "timing.json").read_text())
-    assert timing.keys() == {"load", "synthesis", "training", "judging", "overhead"}
+    parts = {"load", "synthesis", "training", "judging", "overhead"}
+    assert timing.keys() == parts | ({"rungs"} if trial.rungs else set())
     assert trial.seconds == pytest.approx(sum(timing.values()))
 
 
@@ -186,13 +187,15 @@ def test_a_sweep_runs_all_its_trials_and_a_divergence_is_a_failure(home: Path) -
 
 def test_every_trial_can_be_a_run_of_two_workers(home: Path) -> None:
     smoke = ROOT / "search_spaces" / "smoke.yaml"
-    space = load_space(smoke, ["budget.trials=1", "scaling.workers=2"])
+    stopping = "budget.early_stopping={first_rung: 0.5, prompts: 8}"
+    space = load_space(smoke, ["budget.trials=1", "scaling.workers=2", stopping])
     if (os.cpu_count() or 1) < space.scaling.workers:
         pytest.skip("needs two cores")
     sweep = sweep_now(space, home / "sweeps" / "two-workers")
     (trial,) = sweep.trials
     assert trial.state == "complete"
     assert_complete(trial, space)
+    assert [(rung.step, rung.goes_on) for rung in trial.rungs] == [(2, True)]
 
 
 def test_a_trial_too_big_for_the_machine_is_refused_at_once(home: Path) -> None:
