@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from pipeline.config import Experiment, GateConfig, load_space
+from pipeline.config.merging import differences
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
 from pipeline.evaluation.judge import Evaluation, drawn_in, evaluate
@@ -151,6 +152,7 @@ def promote(
         places = (partial, pictures)
         judged = _judged_folder(experiment, chosen, form, places, judgement, progress)
         found = judge_by(judged, demands.gate, demands.least_values, searched, demands.override)
+        found = replace(found, changed=_changed(record.space.gate, demands.gate))
         if found.outcome == "failed":
             unrecorded = record_refusal(record, chosen, folder, found, address)
             raise NotConfirmedError(chosen.number, found, unrecorded)
@@ -170,6 +172,12 @@ def promote(
     # The mark of a registered folder: until then it is no champion.
     write_json(folder.with_suffix(".json"), {"version": registered.version})
     return Promotion(chosen.number, folder, judged.report, found, registered, run, address)
+
+
+def _changed(known: GateConfig | None, used: GateConfig | None) -> tuple[str, ...]:
+    """In what a gate differs from that of the sweep's file."""
+    trees = [{} if gate is None else gate.model_dump(mode="json") for gate in (known, used)]
+    return tuple(differences(*trees))
 
 
 def _judgement_of(gate: GateConfig | None) -> SecondJudgement:
