@@ -12,6 +12,7 @@ from typing import Final
 from pipeline.config import Experiment, load_space
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
+from pipeline.evaluation.exhibits import save_exhibits
 from pipeline.evaluation.judge import Evaluation, drawn_in, evaluate
 from pipeline.evaluation.locate import classifier_in
 from pipeline.evaluation.report import Report
@@ -19,6 +20,7 @@ from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json
 from pipeline.search.lineage import extended, reports
 from pipeline.search.places import (
+    EXHIBITS,
     EXPERIMENT,
     GALLERY,
     MANIFEST,
@@ -35,9 +37,11 @@ from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.manifest import file_hashes, versions
 from pipeline.tracking.publication import publish
 from pipeline.tracking.registry import Registered
+from pipeline.tracking.surroundings import surroundings
 from pipeline.tracking.uri import tracking_uri
 
 _FRESH_SEED: Final = 500_000_009  # further from any seed of the search than its repeats reach
+_EXHIBITS: Final = 8  # pictures by which a version can be verified
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ def promote(
             raise NotConfirmedError(chosen.number, failed, judged.report)
         judged.report.save(partial / REPORT)
         judged.draw_gallery(partial / GALLERY, experiment.evaluation.gallery)
+        save_exhibits(judged, _EXHIBITS, partial / EXHIBITS)
         _write_manifest((form, partial), record, chosen, experiment, constraints, judged.report)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
@@ -243,6 +248,12 @@ def _write_manifest(
                 "fingerprint": report.base,
             },
             "model": report.model,
+            "judgement": {
+                "seat": "second",
+                "seed": report.sampling.seed,
+                "repeats": report.sampling.repeats,
+                "surroundings": surroundings(),
+            },
             "lineage": [erasure.model_dump(mode="json") for erasure in lineage],
             "experiment": experiment.model_dump(mode="json"),
             "versions": versions(),
