@@ -35,8 +35,9 @@ from pipeline.search.trial import base_model
 from pipeline.tracking.choose import check_constraints, choose, lacking
 from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.manifest import file_hashes, versions
+from pipeline.tracking.marks import mark
 from pipeline.tracking.publication import publish
-from pipeline.tracking.registry import Registered
+from pipeline.tracking.registry import Listing, Registered
 from pipeline.tracking.surroundings import surroundings
 from pipeline.tracking.uri import tracking_uri
 
@@ -97,7 +98,7 @@ class NotConfirmedError(ValueError):
         )
 
 
-def promote(
+def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
     record: SweepRecord,
     constraints: Mapping[str, float],
     *,
@@ -106,8 +107,9 @@ def promote(
     judgement: SecondJudgement | None = None,
     progress: Progress | None = None,
     form: Form = "folder",
+    listing: Listing | None = None,
 ) -> Promotion:
-    """Judge a trial once more and register it as the champion of its sweep.
+    """Judge a trial once more and register it, as the champion of its sweep or as `listing` says.
 
     The folder that is registered is the one that is judged: it is written first, loaded again,
     and thrown away if the second judgement does not confirm it.
@@ -120,6 +122,7 @@ def promote(
         judgement: how the second judgement is made; its defaults if None.
         progress: told how many pictures are done.
         form: in which the model is kept and registered.
+        listing: as what it is registered; as its sweep's champion if None.
 
     Raises:
         NothingQualifiesError: no member of the front meets the constraints.
@@ -153,9 +156,10 @@ def promote(
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    registered, run = publish(record, chosen, (form, folder), judged.report, address)
-    # The mark of a registered folder: until then it is no champion.
-    write_json(folder.with_suffix(".json"), {"version": registered.version})
+    registered, run = publish(
+        record, chosen, (form, folder), judged.report, address, listing or Listing()
+    )
+    mark(folder, registered.name, registered.version, registered.alias)
     return Promotion(chosen.number, folder, judged.report, registered, run, address)
 
 

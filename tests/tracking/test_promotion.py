@@ -170,7 +170,7 @@ def test_the_registry_holds_the_folder_and_its_champion(
     fetched = Path(client.download_artifacts(promotion.run, path, str(tmp_path)))
     assert load_model(fetched).fingerprint == promotion.report.model
     run = client.get_run(promotion.run)
-    assert run.data.tags["promoted"] == "tiny version 1"
+    assert run.data.tags["promoted"] == "tiny version 1, champion"
     assert run.data.tags["trial"] == "0"
     assert run.data.metrics["promotion/ua"] == promotion.report.metrics["ua"]
 
