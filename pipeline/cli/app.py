@@ -14,10 +14,12 @@ import typer
 from pipeline import __version__
 from pipeline.cli.canvas import canvas
 from pipeline.cli.compare import compare
+from pipeline.cli.crown import crown, rollback
 from pipeline.cli.environment import prepare_environment
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.expand import expand
 from pipeline.cli.generate import generate
+from pipeline.cli.history import history
 from pipeline.cli.mistakes import exit_code_for
 from pipeline.cli.pareto import pareto
 from pipeline.cli.plan import plan
@@ -55,7 +57,9 @@ def _options(
     """What stands before the verb."""
 
 
-for verb in (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare, expand):
+_VERBS = (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare, expand)
+_OF_VERSIONS = (crown, rollback, history)
+for verb in (*_VERBS, *_OF_VERSIONS):
     app.command()(verb)
 app.add_typer(canvas, name="canvas")
 
