@@ -56,7 +56,7 @@ def fetched(text: str, only: frozenset[str] | None = None) -> Iterator[Version]:
     if (folder / MANIFEST).is_file():
         yield Version(text, folder, Recorded.read(folder))
         return
-    if folder.is_dir():
+    if text and folder.is_dir():
         raise ValueError(
             f"{text}: expected a promoted folder, it has no {MANIFEST}; name a version of the "
             "registry, NAME/NUMBER or NAME@ALIAS"

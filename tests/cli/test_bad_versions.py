@@ -16,9 +16,25 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_version_s_name_leads_anywhere(tmp_path: Path, name: str) -> None:
-    assert_refused(tell("crown", name), "expected NAME/NUMBER or NAME@ALIAS")
+@pytest.mark.parametrize("verb", ["crown", "verify", "export", "reproduce"])
+def test_no_version_s_name_leads_anywhere(tmp_path: Path, verb: str, name: str) -> None:
+    more = [tmp_path / "out"] if verb == "export" else []
+    told = tell(verb, name, *more)
+    # The first one imports torch.
+    assert_refused(told, "expected NAME/NUMBER or NAME@ALIAS", seconds=30)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["verify", "export", "reproduce"])
+def test_a_folder_that_nobody_promoted_is_none(tmp_path: Path, verb: str) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    more = [tmp_path / "out"] if verb == "export" else []
+    assert_refused(tell(verb, own, *more), "it has no manifest.json", seconds=30)
+    for content in (b"{", b"[]", b"{}", b"\xff", b"[" * 100_000):
+        (own / "manifest.json").write_bytes(content)
+        assert_refused(tell(verb, own, *more), "manifest.json", "promote the trial again")
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "A", "", "x" * 65, "a'b", "a b"])

@@ -13,7 +13,7 @@ from pipeline.tracking.desk import registry_client
 from pipeline.tracking.marks import mark
 from pipeline.tracking.registry import register
 from tests.cli.in_process import assert_refused, tell
-from tests.tracking.server import Server
+from tests.tracking.registered import Registered
 
 
 def enter(uri: str, name: str, tags: dict[str, str]) -> None:
@@ -24,16 +24,16 @@ def enter(uri: str, name: str, tags: dict[str, str]) -> None:
 
 
 def test_history_crown_and_rollback_tell_one_story(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registered: Registered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.start()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    sneaker = {"concept": "sneaker", "base": "f" * 64, "sweep": "one", "trial": "3"}
-    enter(server.uri, "shoes", {**sneaker, "ua": "0.5", "gate": "passed"})
-    enter(server.uri, "shoes", {**sneaker, "trial": "[4]", "alignment": "0.97", "ua": "x"})
-    enter(server.uri, "three", {"concept": "bag, sneaker", "sweep": "three", "trial": "0"})
-    enter(server.uri, "bags", {"concept": "bag", "sweep": "b"})
-    enter(server.uri, "shoes", {**sneaker, "c": "", "gate": "overridden", "gate.override": "[me]"})
+    uri = registered.uri
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    boot = {"concept": "boot", "base": "f" * 64, "sweep": "one", "trial": "3"}
+    enter(uri, "shoes", {**boot, "ua": "0.5", "gate": "passed"})
+    enter(uri, "shoes", {**boot, "trial": "[4]", "alignment": "0.97", "ua": "x"})
+    enter(uri, "three", {"concept": "bag, boot", "sweep": "three", "trial": "0"})
+    enter(uri, "bags", {"concept": "bag", "sweep": "b"})
+    enter(uri, "shoes", {**boot, "c": "", "gate": "overridden", "gate.override": "[me]"})
     promoted = tmp_path / "sweeps" / "one" / "promoted" / "0003"
     mark(promoted, "shoes", 1, "previous")
 
@@ -43,7 +43,7 @@ def test_history_crown_and_rollback_tell_one_story(
         "shoes version 1 is champion again, in place of version 2\n",
     )
     assert (read_json(promoted.with_suffix(".json")) or {})["standing"] == "champion"
-    told = tell("history", "sneaker", "--json")
+    told = tell("history", "boot", "--json")
     assert told.code == 0, told.err
     found = json.loads(told.out)
     said = [(each["name"], each["version"], each["aliases"]) for each in found["versions"]]
@@ -60,7 +60,7 @@ def test_history_crown_and_rollback_tell_one_story(
     assert found["events"][0]["what"] == "rolled back"
     assert found["events"][0]["why"] == "it draws shoes"
 
-    told = tell("history", "sneaker")
+    told = tell("history", "boot")
     assert told.code == 0
     for words in ("shoes/3", "challenger", "one/3", "0.500", "passed", "rolled back", "[me]"):
         assert words in told.out
@@ -75,6 +75,6 @@ def test_history_crown_and_rollback_tell_one_story(
     assert_refused(tell("rollback", "shoe", "--because", "no"), "there is none of this name")
     assert_refused(tell("crown", "shoes/9"), "shoes/9: expected a version of shoes (1, 2, 3)")
     assert_refused(tell("crown", "shoes@best"), "expected an alias of shoes (champion is 3")
-    assert_refused(tell("history", "neon' OR 1"), "(bag, sneaker)")
-    server.kill()
-    assert_refused(tell("history", "sneaker"), "expected MLflow to answer", seconds=30)
+    assert_refused(tell("history", "neon' OR 1"), "(bag, boot, sneaker)")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert_refused(tell("history", "boot"), "expected MLflow to answer", seconds=30)
