@@ -12,6 +12,7 @@ from typing import Final
 from pipeline.config import Experiment, load_space
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
+from pipeline.evaluation.exhibits import save_exhibits
 from pipeline.evaluation.judge import Evaluation, drawn_in, evaluate
 from pipeline.evaluation.locate import classifier_in
 from pipeline.evaluation.report import Report
@@ -19,6 +20,7 @@ from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json
 from pipeline.search.lineage import extended, reports
 from pipeline.search.places import (
+    EXHIBITS,
     EXPERIMENT,
     GALLERY,
     MANIFEST,
@@ -33,11 +35,14 @@ from pipeline.search.trial import base_model
 from pipeline.tracking.choose import check_constraints, choose, lacking
 from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.manifest import file_hashes, versions
+from pipeline.tracking.marks import mark
 from pipeline.tracking.publication import publish
-from pipeline.tracking.registry import Registered
+from pipeline.tracking.registry import Listing, Registered
+from pipeline.tracking.surroundings import surroundings
 from pipeline.tracking.uri import tracking_uri
 
 _FRESH_SEED: Final = 500_000_009  # further from any seed of the search than its repeats reach
+_EXHIBITS: Final = 8  # pictures by which a version can be verified
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class NotConfirmedError(ValueError):
         )
 
 
-def promote(
+def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
     record: SweepRecord,
     constraints: Mapping[str, float],
     *,
@@ -102,8 +107,9 @@ def promote(
     judgement: SecondJudgement | None = None,
     progress: Progress | None = None,
     form: Form = "folder",
+    listing: Listing | None = None,
 ) -> Promotion:
-    """Judge a trial once more and register it as the champion of its sweep.
+    """Judge a trial once more and register it, as the champion of its sweep or as `listing` says.
 
     The folder that is registered is the one that is judged: it is written first, loaded again,
     and thrown away if the second judgement does not confirm it.
@@ -116,6 +122,7 @@ def promote(
         judgement: how the second judgement is made; its defaults if None.
         progress: told how many pictures are done.
         form: in which the model is kept and registered.
+        listing: as what it is registered; as its sweep's champion if None.
 
     Raises:
         NothingQualifiesError: no member of the front meets the constraints.
@@ -143,14 +150,16 @@ def promote(
             raise NotConfirmedError(chosen.number, failed, judged.report)
         judged.report.save(partial / REPORT)
         judged.draw_gallery(partial / GALLERY, experiment.evaluation.gallery)
+        save_exhibits(judged, _EXHIBITS, partial / EXHIBITS)
         _write_manifest((form, partial), record, chosen, experiment, constraints, judged.report)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    registered, run = publish(record, chosen, (form, folder), judged.report, address)
-    # The mark of a registered folder: until then it is no champion.
-    write_json(folder.with_suffix(".json"), {"version": registered.version})
+    registered, run = publish(
+        record, chosen, (form, folder), judged.report, address, listing or Listing()
+    )
+    mark(folder, registered.name, registered.version, registered.alias)
     return Promotion(chosen.number, folder, judged.report, registered, run, address)
 
 
@@ -243,6 +252,12 @@ def _write_manifest(
                 "fingerprint": report.base,
             },
             "model": report.model,
+            "judgement": {
+                "seat": "second",
+                "seed": report.sampling.seed,
+                "repeats": report.sampling.repeats,
+                "surroundings": surroundings(),
+            },
             "lineage": [erasure.model_dump(mode="json") for erasure in lineage],
             "experiment": experiment.model_dump(mode="json"),
             "versions": versions(),
