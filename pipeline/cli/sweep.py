@@ -75,7 +75,9 @@ def resume(
         overrides.append(f"budget.trials={trials}")
     space = load_space(folder / "space.yaml", overrides)
     record = read_sweep(folder)
-    if record.status == "finished" and len(record.trials) >= space.budget.trials:
+    ended = record.status == "finished" and len(record.trials) >= space.budget.trials
+    # A gate that was changed is written down, though there is nothing left to run.
+    if ended and space.gate == record.space.gate:
         say(
             f"{name}: all {len(record.trials)} trials have ended; for more, run: "
             f"unlearn resume {name} --trials {2 * len(record.trials)}"

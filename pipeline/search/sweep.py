@@ -37,6 +37,9 @@ from pipeline.search.warm_start import read_priors
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
 
+_MAY_CHANGE: Final = ("budget", "gate", "scaling")
+"""Sections that decide nothing about a trial's result."""
+
 _LEAST_FREE_BYTES: Final = 500 * 10**6
 
 
@@ -55,7 +58,7 @@ def run_sweep(
     after any crash that leaves this process alive.
 
     Args:
-        space: what is searched; a resumed sweep may have another budget and scaling. What a
+        space: what is searched; a resumed sweep may have another budget, gate and scaling. What a
             promoted base has forgotten already is filled in and recorded.
         folder: of the sweep; a new one must not exist, a resumed one must.
         resume: whether to go on with the sweep in the folder.
@@ -233,14 +236,13 @@ def _check_same_space(space: SearchSpace, folder: Path) -> None:
     changed = [
         section
         for section in sorted(known.tree.keys() | space.tree.keys())
-        if section not in {"budget", "scaling"}
-        and known.tree.get(section) != space.tree.get(section)
+        if section not in _MAY_CHANGE and known.tree.get(section) != space.tree.get(section)
     ]
     if changed:
         raise ValueError(
             f"{folder}: expected the search space that the sweep began with, got another "
-            f"{', '.join(changed)}; only budget and scaling may change: start a new sweep with "
-            "--name for the rest"
+            f"{', '.join(changed)}; only {', '.join(_MAY_CHANGE)} may change: start a new sweep "
+            "with --name for the rest"
         )
 
 
