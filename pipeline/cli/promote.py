@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pipeline.search.records import SweepRecord
 
 
-def promote(
+def promote(  # noqa: PLR0913 - one parameter an option
     sweep: SweepArgument,
+    *,
     trial: Annotated[
         int | None,
         typer.Option(min=0, metavar="N", help="This one, if it meets the bounds; any if absent."),
@@ -57,6 +58,22 @@ def promote(
             "diffusers' load_lora_weights, or the changed tensors alone.",
         ),
     ] = "folder",
+    challenger: Annotated[
+        bool,
+        typer.Option(
+            "--challenger",
+            help="Register it beside the champion and not in its place; `unlearn crown` makes it "
+            "champion.",
+        ),
+    ] = False,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Registered model, so that several sweeps have one champion among them; called "
+            "as the sweep if absent.",
+        ),
+    ] = None,
     _home: HomeOption = None,
 ) -> None:
     """Choose a member of the front, judge it anew, and register it as the champion.
@@ -67,8 +84,11 @@ def promote(
     """
     from pipeline.cli.folders import existing_sweep
     from pipeline.search.records import read_sweep
+    from pipeline.tracking.version_name import check_model_name
 
     constraints = bounds(at_least or ())
+    if into is not None:
+        check_model_name(into)
     record = read_sweep(existing_sweep(sweep))
     gate = _gate(record, changes or ())
     from pipeline.tracking.candidate import Demands
@@ -77,6 +97,7 @@ def promote(
     from pipeline.tracking.ledger import server_name
     from pipeline.tracking.promotion import NotConfirmedError
     from pipeline.tracking.promotion import promote as promoted
+    from pipeline.tracking.registry import Listing
 
     demands = Demands(gate, constraints, None if override is None else Override.now(override))
     try:
@@ -87,6 +108,7 @@ def promote(
                 trial=trial,
                 progress=lambda done, total: shown.show("second judgement", done, total),
                 form=form,
+                listing=Listing(into, challenger),
             )
     except NotConfirmedError as error:
         show_report(error.report)
@@ -99,14 +121,18 @@ def promote(
     show_report(champion.report)
     show_gate(champion.gate)
     registered = champion.registered
-    say(f"trial {champion.trial} is now {registered.name} version {registered.version}, champion")
-    if registered.previous is not None:
-        say(f"the champion before it, version {registered.previous}, keeps the alias previous")
-    say(str(champion.folder))
-    note(
-        f"registered in {server_name(champion.uri)}; see it with: "
-        f"unlearn generate {sweep}/champion PROMPT..."
+    say(
+        f"trial {champion.trial} is now {registered.name} version {registered.version}, "
+        f"{registered.alias}"
     )
+    if registered.previous is not None:
+        earlier = f"version {registered.previous}"
+        kept = f"the champion before it, {earlier}, keeps the alias previous"
+        say(f"{earlier} stays champion" if challenger else kept)
+    say(str(champion.folder))
+    model = champion.folder if challenger else f"{sweep}/champion"
+    server = server_name(champion.uri)
+    note(f"registered in {server}; see it with: unlearn generate {model} PROMPT...")
 
 
 def _gate(record: SweepRecord, changes: Sequence[str]) -> GateConfig | None:

@@ -79,3 +79,7 @@ def store_root() -> Path:
 def trial_name(number: int) -> str:
     """A trial's folder inside its sweep: `trials/0007`."""
     return f"trials/{number:04d}"
+
+
+EXHIBITS: Final = "samples"
+"""In a promoted folder: judged pictures that can be drawn again and compared."""

@@ -13,6 +13,7 @@ from pipeline.config import Experiment, GateConfig, load_space
 from pipeline.config.merging import differences
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
+from pipeline.evaluation.exhibits import save_exhibits
 from pipeline.evaluation.judge import Evaluation, drawn_in, evaluate
 from pipeline.evaluation.locate import classifier_in
 from pipeline.evaluation.report import Report
@@ -20,6 +21,7 @@ from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json, write_text
 from pipeline.search.lineage import extended, reports
 from pipeline.search.places import (
+    EXHIBITS,
     EXPERIMENT,
     GALLERY,
     MANIFEST,
@@ -36,13 +38,16 @@ from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.gate_record import GATE, beside, record_refusal
 from pipeline.tracking.gate_result import GateResult, compared_in_words, evidence_of, judge_by
 from pipeline.tracking.manifest import file_hashes, versions
+from pipeline.tracking.marks import mark
 from pipeline.tracking.model_card import CARD, CardFacts, model_card
 from pipeline.tracking.provenance import provenance
 from pipeline.tracking.publication import publish
-from pipeline.tracking.registry import Registered
+from pipeline.tracking.registry import Listing, Registered
+from pipeline.tracking.surroundings import surroundings
 from pipeline.tracking.uri import tracking_uri
 
 _FRESH_SEED: Final = 500_000_009  # further from any seed of the search than its repeats reach
+_EXHIBITS: Final = 8  # pictures by which a version can be verified
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class NotConfirmedError(ValueError):
         )
 
 
-def promote(
+def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
     record: SweepRecord,
     constraints: Mapping[str, float] | Demands,
     *,
@@ -114,8 +119,9 @@ def promote(
     judgement: SecondJudgement | None = None,
     progress: Progress | None = None,
     form: Form = "folder",
+    listing: Listing | None = None,
 ) -> Promotion:
-    """Judge a trial once more and register it as the champion of its sweep.
+    """Judge a trial once more and register it, as the champion of its sweep or as `listing` says.
 
     The folder that is registered is the one that is judged: it is written first, loaded again,
     and thrown away if the second judgement does not show what was asked for. The judgement itself
@@ -129,6 +135,7 @@ def promote(
         judgement: how the second judgement is made; as the gate says, or its defaults, if None.
         progress: told how many pictures are done.
         form: in which the model is kept and registered.
+        listing: as what it is registered; as its sweep's champion if None.
 
     Raises:
         NothingQualifiesError: no member of the front meets the constraints.
@@ -158,6 +165,7 @@ def promote(
             raise NotConfirmedError(chosen.number, found, unrecorded)
         judged.report.save(partial / REPORT)
         judged.draw_gallery(partial / GALLERY, experiment.evaluation.gallery)
+        save_exhibits(judged, _EXHIBITS, partial / EXHIBITS)
         facts = CardFacts(record, chosen, experiment, evidence_of(judged), found, form)
         write_json(partial / GATE, found.as_json())
         write_text(partial / CARD, model_card(facts))
@@ -167,10 +175,9 @@ def promote(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     write_json(beside(folder), found.as_json())
-    registered, run = publish(record, chosen, (form, folder), found, address)
+    registered, run = publish(record, chosen, (form, folder), found, address, listing or Listing())
     shutil.rmtree(pictures, ignore_errors=True)
-    # The mark of a registered folder: until then it is no champion.
-    write_json(folder.with_suffix(".json"), {"version": registered.version})
+    mark(folder, registered.name, registered.version, registered.alias)
     return Promotion(chosen.number, folder, judged.report, found, registered, run, address)
 
 
@@ -251,6 +258,12 @@ def _write_manifest(facts: CardFacts, demands: Demands, folder: Path) -> None:
                 "fingerprint": report.base,
             },
             "model": report.model,
+            "judgement": {
+                "seat": "second",
+                "seed": report.sampling.seed,
+                "repeats": report.sampling.repeats,
+                "surroundings": surroundings(),
+            },
             "lineage": [erasure.model_dump(mode="json") for erasure in lineage],
             "experiment": experiment.model_dump(mode="json"),
             "versions": versions(),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.evaluation.report import Report
-from pipeline.search.places import GALLERY
+from pipeline.search.places import GALLERY, MANIFEST
 from pipeline.search.records import SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect
 from pipeline.tracking.forms import Form
@@ -15,9 +15,11 @@ from pipeline.tracking.gate_record import log_gate, tags_of
 from pipeline.tracking.gate_result import GateResult
 from pipeline.tracking.gate_section import gate_section
 from pipeline.tracking.ledger import Ledger, Sent, server_name
+from pipeline.tracking.manifest import file_digest
 from pipeline.tracking.markdown import code, escaped
+from pipeline.tracking.marks import marking
 from pipeline.tracking.mirror import LEDGER, Mirror
-from pipeline.tracking.registry import Registered, register
+from pipeline.tracking.registry import Listing, Registered, register
 from pipeline.tracking.story import came_from, tell_promotion
 from pipeline.tracking.table import table_of
 from pipeline.tracking.trial_run import log_image_once, log_metrics
@@ -41,6 +43,7 @@ _DESCRIBED: Final = (
 """Metrics in a version's description, as far as measured; all others are in its report."""
 _TAGGED: Final = ("ua", "ira", "cra", "alignment")
 """Those that are tags of a version too."""
+_AS_CHAMPION: Final = Listing()
 
 
 def publish(
@@ -49,6 +52,7 @@ def publish(
     place: tuple[Form, Path],
     judged: GateResult,
     uri: str,
+    listing: Listing = _AS_CHAMPION,
 ) -> tuple[Registered, str]:
     """Upload a promoted folder, in whatever form, under its trial's run and register it.
 
@@ -72,7 +76,7 @@ def publish(
         )
     client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
     try:
-        registered = _register(client, record, trial, place, judged, sent)
+        registered = _register(client, record, trial, place, judged, (sent, listing))
         tell_promotion(client, ledger, table_of(record), trial)
     except (MlflowException, OSError) as error:
         raise ValueError(
@@ -89,9 +93,10 @@ def _register(
     trial: TrialRecord,
     form_and_folder: tuple[Form, Path],
     judged: GateResult,
-    sent: Sent,
+    how: tuple[Sent, Listing],
 ) -> Registered:
     form, folder = form_and_folder
+    sent, listing = how
     report = judged.report
     # A place of its own for every promotion: an earlier version's files must not change.
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
@@ -111,19 +116,21 @@ def _register(
         **({"erased_before": ", ".join(each.concept for each in earlier)} if earlier else {}),
         "base": report.base,
         "model": report.model,
+        # The manifest vouches for every file; this vouches for the manifest.
+        "manifest": file_digest(folder / MANIFEST),
         **tags_of(judged),
         **{name: f"{report.metrics[name]:.6g}" for name in _TAGGED if name in report.metrics},
     }
-    registered = register(
+    return register(
         client,
-        record.name,
+        listing.name or record.name,
         f"runs:/{sent.run}/{place}",
         sent.run,
         tags=tags,
         description="\n".join([_description(record, trial, judged), "", came_from(client, sent)]),
+        challenger=listing.challenger,
+        tell=marking(record.folder.parent),
     )
-    client.set_tag(sent.run, "promoted", f"{registered.name} version {registered.version}")
-    return registered
 
 
 def _description(record: SweepRecord, trial: TrialRecord, judged: GateResult) -> str:
