@@ -38,6 +38,8 @@ def show_gate(result: GateResult) -> None:
         f"bounds are one-sided, at a confidence of {result.confidence:g}; the interval between "
         f"both holds with {2 * result.confidence - 1:g}"
     )
+    if result.changed:
+        note(f"other than in the sweep's file: {', '.join(result.changed)}", "yellow")
     for miss in result.searched:
         note(f"the search had measured {miss}", "yellow")
     if result.override is not None:

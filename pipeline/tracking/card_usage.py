@@ -20,8 +20,8 @@ def loading(experiment: Experiment, form: Form) -> list[str]:
             return [
                 (
                     f"{code(WEIGHTS_OF['delta'])} holds the tensors that differ from the base's. "
-                    "`unlearn generate . PROMPT` puts them there; for plain diffusers, promote the "
-                    "trial again `--as folder`."
+                    "`unlearn generate . PROMPT` puts them there, and `unlearn export . DIR` "
+                    "writes a folder that plain diffusers loads."
                 )
             ]
         case _:
@@ -56,5 +56,6 @@ def reproducing(sweep: str, trial: int) -> list[str]:
         "unlearn reproduce .",
         "```",
         "",
+        "`unlearn verify .` checks every hash, and draws some of the judged pictures again.",
         f"Where the sweep still is: `unlearn train --sweep {sweep} --trial {trial}`.",
     ]

@@ -73,6 +73,7 @@ class GateResult:
         bounds: of every metric that was measured, asked for or not.
         report: the second judgement.
         searched: in what the search's own judgement falls short, in words.
+        changed: dotted paths of what differs from the gate in the sweep's file.
         override: who let it through; None where nobody did, or nobody needed to.
         when: ISO 8601, UTC.
     """
@@ -82,6 +83,7 @@ class GateResult:
     bounds: Mapping[str, Bounds]
     report: Report
     searched: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
     override: Override | None = None
     when: str = field(default_factory=_now)
 
@@ -116,6 +118,7 @@ class GateResult:
             "pictures": report.images.model_dump(mode="json"),
             "lines": [plain_line(line) for line in self.lines],
             "searched": list(self.searched),
+            "changed": list(self.changed),
             "override": None if self.override is None else vars(self.override).copy(),
             "bounds": {name: vars(found).copy() for name, found in self.bounds.items()},
         }

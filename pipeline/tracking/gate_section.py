@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.evaluation.gate import Line
 from pipeline.tracking.gate_result import GateResult, Outcome, compared_in_words
-from pipeline.tracking.markdown import escaped, table
+from pipeline.tracking.markdown import code, escaped, table
 
 _TOLD: Final[Mapping[Outcome, str]] = {
     "no gate": "There was no gate: nothing was asked of this model.",
@@ -31,6 +31,9 @@ def gate_section(result: GateResult) -> list[str]:
     if result.searched:
         missed = ", ".join(escaped(miss) for miss in result.searched)
         lines += ["", f"The search itself had measured: {missed}."]
+    if result.changed:
+        names = ", ".join(code(name) for name in result.changed)
+        lines += ["", f"Other than in the sweep's own file are: {names}."]
     if result.override is not None:
         by = result.override
         lines += ["", f"Overridden by {escaped(by.who)} on {by.when}: {escaped(by.reason)}"]

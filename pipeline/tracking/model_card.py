@@ -176,7 +176,8 @@ def _numbers(result: GateResult) -> list[str]:
             f"Judged by {code(report.judge.classifier.name)}, which no search has used, and "
             f"{code(report.judge.clip.name)}, on {pictures} pictures that no search has seen. Each "
             f"end of an interval is a bound of confidence {result.confidence:g}; the interval "
-            f"holds with {both:g}."
+            f"holds with {both:g}. A difference whose interval has no width says that none was "
+            "seen: of n prompts about 3 / n may still differ."
         ),
         "",
         *table(heads, rows),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from pipeline.config import Experiment, GateConfig, load_space
+from pipeline.config.merging import differences
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
 from pipeline.evaluation.exhibits import save_exhibits
@@ -158,6 +159,7 @@ def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
         places = (partial, pictures)
         judged = _judged_folder(experiment, chosen, form, places, judgement, progress)
         found = judge_by(judged, demands.gate, demands.least_values, searched, demands.override)
+        found = replace(found, changed=_changed(record.space.gate, demands.gate))
         if found.outcome == "failed":
             unrecorded = record_refusal(record, chosen, folder, found, address)
             raise NotConfirmedError(chosen.number, found, unrecorded)
@@ -177,6 +179,12 @@ def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
     shutil.rmtree(pictures, ignore_errors=True)
     mark(folder, registered.name, registered.version, registered.alias)
     return Promotion(chosen.number, folder, judged.report, found, registered, run, address)
+
+
+def _changed(known: GateConfig | None, used: GateConfig | None) -> tuple[str, ...]:
+    """In what a gate differs from that of the sweep's file."""
+    trees = [{} if gate is None else gate.model_dump(mode="json") for gate in (known, used)]
+    return tuple(differences(*trees))
 
 
 def _judgement_of(gate: GateConfig | None) -> SecondJudgement:

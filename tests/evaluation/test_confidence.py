@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy import stats  # type: ignore[import-untyped]
@@ -49,6 +49,7 @@ def test_a_share_of_one_is_no_certainty() -> None:
     assert best_bound(48, 0.95) == pytest.approx(0.05 ** (1 / 48))
 
 
+@settings(deadline=None)  # a quantile of ten thousand draws takes its time
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=30),
     st.integers(0, 29),

@@ -104,6 +104,8 @@ def test_an_override_registers_with_reason_and_name(
     manifest = json.loads((promotion.folder / "manifest.json").read_text())
     assert manifest["outcome"] == "overridden"
     assert manifest["gate"]["at_least"] == {"cra": 0.7}
+    # The sweep's own file has no gate.
+    assert "at_least.cra" in promotion.gate.changed
     assert (manifest["override"]["reason"], manifest["override"]["who"]) == (
         REASON,
         getpass.getuser(),
