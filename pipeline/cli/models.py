@@ -127,8 +127,8 @@ def _trial_of(sweep: Path, number: int) -> FoundModel:
         raise ValueError(f"{sweep.name}/{number}: expected a trial of {sweep.name}; {known}")
     if not (folder / WEIGHTS).is_file():
         raise ValueError(
-            f"{sweep.name}/{number}: expected a trained trial, it has no weights: it failed, or it "
-            f"is not done: go on with `unlearn resume {sweep.name}`"
+            f"{sweep.name}/{number}: expected a trained trial, it has no weights: it failed, was "
+            f"stopped early, or is not done: go on with `unlearn resume {sweep.name}`"
         )
     made_by = load_space(folder / EXPERIMENT).fixed()
     return FoundModel(made_by.model.base, made_by.model.revision, folder / WEIGHTS, made_by)
