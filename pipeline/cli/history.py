@@ -57,7 +57,10 @@ def _plain(found: History) -> dict[str, Any]:
 
 
 def _show(found: History) -> None:
-    drawn = TextTable("version", "standing", "when", "trial", box=SIMPLE_HEAD, pad_edge=False)
+    # Eight columns have to fit into a narrow terminal.
+    drawn = TextTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("version", "standing", "when", "trial"):
+        drawn.add_column(name, overflow="fold")
     for name in _NUMBERS:
         drawn.add_column(name, justify="right", no_wrap=True)
     drawn.add_column("gate")
@@ -69,7 +72,7 @@ def _show(found: History) -> None:
         texts = (
             f"{entry.name}/{entry.version}",
             _standing(entry),
-            entry.created[:16].replace("T", " "),
+            entry.created[:10],
             "" if entry.sweep is None else f"{entry.sweep}/{entry.trial}",
             *numbers,
             gate,

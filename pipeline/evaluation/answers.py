@@ -71,7 +71,10 @@ def draw(
     )
     progress(count, count)
     # Who samples few pictures at a time, as memory is short, cannot decode many either.
-    return _levels(decode(model, latents, min(_DECODED, questions.sampler.batch)))
+    size = min(_DECODED, questions.sampler.batch)
+    # Filled up, as batches of sampling are: a picture must not depend on how many there are.
+    lacking = latents[-1:].expand(-count % size, *latents.shape[1:])
+    return _levels(decode(model, torch.cat([latents, lacking]), size))[:count]
 
 
 def draw_share(

@@ -14,7 +14,14 @@ from PIL import Image
 from pipeline.config import parse_space
 from pipeline.diffusion import DiffusionModel, Store, load_model
 from pipeline.diffusion.sampling import Sampler
-from pipeline.evaluation.exhibits import LINES, TOLERANCE, load_exhibits, redraw, save_exhibits
+from pipeline.evaluation.exhibits import (
+    LINES,
+    TOLERANCE,
+    Exhibit,
+    load_exhibits,
+    redraw,
+    save_exhibits,
+)
 from pipeline.evaluation.judge import Evaluation, evaluate
 from pipeline.prompts import build_prompt_set
 
@@ -52,6 +59,25 @@ def test_a_model_draws_its_exhibits_again_to_the_bit(
     for place, levels in enumerate(again):
         with Image.open(tmp_path / f"{place:02d}.png") as picture:
             assert np.array_equal(np.asarray(picture), levels.permute(1, 2, 0).numpy())
+
+
+def test_a_picture_does_not_depend_on_how_many_are_drawn(base: DiffusionModel) -> None:
+    experiment = parse_space(TEXT.replace("test: 16", "test: 48")).fixed()
+    prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
+    prompts = (*prompt_set.forget_test, *prompt_set.retain_test)[:32]
+    asked = [
+        Exhibit(
+            text=prompt.text,
+            seed=prompt.seed,
+            names_concept=True,
+            sha256="",
+            cells=(0.0,) * 108,
+        )
+        for prompt in prompts
+    ]
+    sampler = Sampler(4, 2.5, 32)
+    together, alone = redraw(base, asked, sampler), redraw(base, asked[3:4], sampler)
+    assert torch.equal(together[3:4], alone)
 
 
 def test_another_picture_is_no_exhibit(

@@ -28,6 +28,7 @@ def test_history_crown_and_rollback_tell_one_story(
 ) -> None:
     uri = registered.uri
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("COLUMNS", "200")
     boot = {"concept": "boot", "base": "f" * 64, "sweep": "one", "trial": "3"}
     enter(uri, "shoes", {**boot, "ua": "0.5", "gate": "passed"})
     enter(uri, "shoes", {**boot, "trial": "[4]", "alignment": "0.97", "ua": "x"})
