@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOTE: Final = "mlflow.note.content"
 """The tag that MLflow shows as a run's description."""
 
+_PAGE: Final = "pareto.html"
 _MAIN: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment")
 _DESCRIBED: Final = 20  # members of the front in a run's description, which MLflow cuts at 8000
 _LONGEST_TAG: Final = 5000
@@ -52,9 +53,9 @@ def run_link(experiment: str, run: str, text: str) -> str:
     return f"[{text}](#/experiments/{experiment}/runs/{run})"
 
 
-def page_link(experiment: str, parent: str) -> str:
-    """A link to a sweep's page as MLflow shows it."""
-    return f"[pareto.html](#/experiments/{experiment}/runs/{parent}/artifacts/pareto.html)"
+def artifact_link(experiment: str, run: str, name: str) -> str:
+    """A link to a run's file as MLflow shows it."""
+    return f"[{name}](#/experiments/{experiment}/runs/{run}/artifacts/{quote(name)})"
 
 
 def versions_of(
@@ -102,7 +103,7 @@ def trial_story(
     rows = [f"| {name} | {trial.metrics[name]:.4f} |" for name in _MAIN if name in trial.metrics]
     if rows:
         lines += ["", "| metric | value |", "|---|---|", *rows, ""]
-        beside = page_link(experiment, parent)
+        beside = artifact_link(experiment, parent, _PAGE)
         lines += [f"Before and after: `gallery.png` among the artifacts; beside others: {beside}."]
     return "\n".join(lines)
 
@@ -115,7 +116,7 @@ def sweep_story(
     ways = ", ".join(f"{name}: {way}" for name, way in table.objectives.items())
     members = [row for row in table.rows if row.trial in table.front]
     members.sort(key=lambda row: row.values or ())
-    page = page_link(experiment, str(ledger.parent))
+    page = artifact_link(experiment, str(ledger.parent), _PAGE)
     lines = [
         f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways}).",
         f"See them with pictures before and after: {page}. Downloaded, it opens in a whole window",
@@ -167,7 +168,9 @@ def came_from(client: MlflowClient, sent: Sent) -> str:
     trial = run_link(experiment, sent.run, f"trial {tags['trial']}")
     parent = tags["mlflow.parentRunId"]
     sweep = run_link(experiment, parent, f"sweep {tags['sweep']}")
-    return f"From {trial} of {sweep}; beside its rivals: {page_link(experiment, parent)}."
+    return (
+        f"From {trial} of {sweep}; beside its rivals: {artifact_link(experiment, parent, _PAGE)}."
+    )
 
 
 def tell_promotion(client: MlflowClient, ledger: Ledger, table: Table, trial: TrialRecord) -> None:
