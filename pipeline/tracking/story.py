@@ -97,9 +97,10 @@ def trial_story(
     """
     complete = "**on the front**" if on_front else "dominated by another trial"
     standing = _STANDINGS.get(trial.state, complete)
-    lines = [f"Trial {trial.number} of {run_link(experiment, parent, 'its sweep')}: {standing}."]
-    if versions:
-        lines += ["", f"Registered as {', '.join(version.link for version in versions)}."]
+    made = f"; registered as {', '.join(each.link for each in versions)}" if versions else ""
+    sweep = run_link(experiment, parent, "its sweep")
+    # In one line: MLflow shows the beginning alone until somebody asks for more.
+    lines = [f"Trial {trial.number} of {sweep}: {standing}{made}."]
     rows = [f"| {name} | {trial.metrics[name]:.4f} |" for name in _MAIN if name in trial.metrics]
     if rows:
         lines += ["", "| metric | value |", "|---|---|", *rows, ""]
@@ -117,11 +118,8 @@ def sweep_story(
     members = [row for row in table.rows if row.trial in table.front]
     members.sort(key=lambda row: row.values or ())
     page = artifact_link(experiment, str(ledger.parent), _PAGE)
-    lines = [
-        f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways}).",
-        f"See them with pictures before and after: {page}. Downloaded, it opens in a whole window",
-        "and needs no server.",
-    ]
+    counts = f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways})."
+    lines = [f"{counts} See them with pictures before and after: {page}."]
     if len(members) > _DESCRIBED:
         lines += ["", f"{_DESCRIBED} of them, evenly chosen from end to end:"]
         members = [members[round(i)] for i in np.linspace(0, len(members) - 1, _DESCRIBED)]
@@ -133,6 +131,7 @@ def sweep_story(
         lines.append(f"| {who} | {_numbers(row.values or ())} | {made} |")
     if all(name in table.base for name in names):
         lines.append(f"| base | {_numbers(tuple(table.base[name] for name in names))} | |")
+    lines += ["", "Downloaded, the page opens in a whole window and needs no server."]
     return "\n".join(lines)
 
 
