@@ -35,6 +35,8 @@ def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
     table = table_of(record)
     written = write_figures(record, table, record.folder, SweepPages())
     _show(table)
+    for earlier, count in record.priors.items():
+        say(f"learned from {count} trials of {earlier}, which are not among these")
     for path in written:
         say(str(path))
     mirror = Mirror(record.folder)
@@ -67,10 +69,20 @@ def _show(table: Table) -> None:
     RESULTS.print(drawn)
     for row in front:
         say(f"{row.trial:>5}  {_parameters(row)}")
+    for row in table.rows:
+        if row.stopped_at is not None:
+            say(f"{row.trial:>5}  stopped early: {_rungs(row)}")
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
+
+
+def _rungs(row: Row) -> str:
+    return "; ".join(
+        f"step {step}: " + ", ".join(f"{name} {_number(value)}" for name, value in values.items())
+        for step, values in row.rungs.items()
+    )
 
 
 def _parameters(row: Row) -> str:

@@ -5,6 +5,7 @@ from pipeline.config.comparison import Comparison, load_comparison
 from pipeline.config.comparison_file import FinalConfig
 from pipeline.config.concept import ConceptConfig, ErasedConfig, TargetConfig, VerdictConfig
 from pipeline.config.distributions import Choice, Distribution, IntUniform, Simplex, Uniform
+from pipeline.config.early_stopping import EarlyStoppingConfig
 from pipeline.config.embedded import EMBEDDED_NAME, embedded
 from pipeline.config.evaluation import (
     EvaluationConfig,
@@ -23,6 +24,7 @@ from pipeline.config.experiment import (
     SynthesisConfig,
     UpdateConfig,
 )
+from pipeline.config.gate import GateConfig
 from pipeline.config.loading import dump_experiment, dump_space, load_space, parse_space
 from pipeline.config.model import LoraSettings, ModelConfig
 from pipeline.config.pairs import Pair
@@ -42,10 +44,12 @@ __all__ = [
     "ConceptConfig",
     "ConfigError",
     "Distribution",
+    "EarlyStoppingConfig",
     "ErasedConfig",
     "EvaluationConfig",
     "Experiment",
     "FinalConfig",
+    "GateConfig",
     "ImageClassifierConfig",
     "IntUniform",
     "JudgeConfig",

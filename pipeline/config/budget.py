@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pipeline.config.sections import Count, Section, Seed
+from pydantic import Field
+
+from pipeline.config.early_stopping import EarlyStoppingConfig
+from pipeline.config.sections import Count, Section, Seed, Text
 
 
 class BudgetConfig(Section):
@@ -14,9 +17,17 @@ class BudgetConfig(Section):
     """Trials in all; 1 or more."""
     max_concurrent: Count | None = None
     """Trials at a time; 1 or more, none for as many as the machines hold."""
-    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
-    """Optuna's sampler."""
+    sampler: Literal["tpe", "random", "nsga2", "gp"] = "tpe"
+    """Optuna's sampler: TPE, random search, NSGA-II, or a Gaussian process for each objective,
+    which takes up to seconds a proposal."""
     seed: Seed = 0
     """The sampler's seed, 0 to 2^31 - 1."""
     keep_weights: Literal["all", "front"] = "all"
     """Whose weights stay on the disk: all trials', or the front's, of which one is promoted."""
+    warm_start: tuple[Text, ...] = ()
+    """Earlier sweeps of the same base and objectives, by name or folder, whose complete trials the
+    sampler learns from; they count for nothing else. `random` and `nsga2` learn nothing of them."""
+    start_from_defaults: Annotated[bool, Field(strict=True)] = False
+    """Whether the first trial takes of each searched setting the value nearest to its default."""
+    early_stopping: EarlyStoppingConfig | None = None
+    """When trials are stopped before their last step; none for never."""

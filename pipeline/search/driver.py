@@ -62,7 +62,7 @@ def _drive(folder: Path, config: dict[str, Any]) -> None:
     from pipeline.search.trial import run_trial
 
     torch.set_num_threads(scaling.cpus_per_worker)
-    outcome = run_trial(folder, Store(Path(config["store"])), issued)
+    outcome = run_trial(folder, Store(Path(config["store"])), issued, tell=tune.report)
     tune.report(outcome.as_result())
 
 

@@ -20,16 +20,19 @@ class Laps:
         self._waited = max(time.time() - issued, 0.0)
         self._begun = time.perf_counter()
         self.seconds: dict[str, float] = {}
+        self._inside = 0.0
 
     @contextmanager
     def lap(self, part: str) -> Iterator[None]:
-        """Count what happens inside for a part."""
+        """Count what happens inside for a part, but for laps within it."""
         start = time.perf_counter()
+        before, self._inside = self._inside, 0.0
         try:
             yield
         finally:
             spent = time.perf_counter() - start
-            self.seconds[part] = self.seconds.get(part, 0.0) + spent
+            self.seconds[part] = self.seconds.get(part, 0.0) + spent - self._inside
+            self._inside = before + spent
 
     def total(self) -> dict[str, float]:
         """All parts, with `overhead`; they sum to the time since the trial was handed out."""

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from pipeline.search.files import read_json
-from pipeline.search.places import FAILURE, REPORT, TIMING
+from pipeline.search.places import FAILURE, REPORT, STOPPED, TIMING
 
 _METRIC: Final = "metric/"
 _REASON: Final = "reason"
 _SECONDS: Final = "seconds"
+_STOPPED_AT: Final = "stopped_at"
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,16 @@ class Outcome:
     """A trial's end.
 
     Attributes:
-        metrics: of its report; empty after a failure.
-        reason: why it failed, or None.
+        metrics: of its report; empty after a failure or an early stop.
+        reason: why it failed or was stopped, or None.
         seconds: that it took, or None if it didn't come that far.
+        stopped_at: step after which it was stopped early, or None.
     """
 
     metrics: Mapping[str, float]
     reason: str | None
     seconds: float | None
+    stopped_at: int | None = None
 
     def values(self, objectives: Iterable[str]) -> list[float]:
         """The objectives' values; NaN for one that wasn't measured."""
@@ -41,6 +44,8 @@ class Outcome:
             result[_REASON] = self.reason
         if self.seconds is not None:
             result[_SECONDS] = self.seconds
+        if self.stopped_at is not None:
+            result[_STOPPED_AT] = self.stopped_at
         return result
 
     @classmethod
@@ -54,7 +59,7 @@ class Outcome:
         }
         if not metrics and _REASON not in result:
             return None
-        return cls(metrics, result.get(_REASON), result.get(_SECONDS))
+        return cls(metrics, result.get(_REASON), result.get(_SECONDS), result.get(_STOPPED_AT))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -63,6 +68,9 @@ class Outcome:
         failure = read_json(folder / FAILURE)
         if failure is not None:
             return cls({}, f"{failure.get('kind')}: {failure.get('message')}", seconds)
+        stopped = read_json(folder / STOPPED)
+        if stopped is not None:
+            return cls({}, stopped["reason"], seconds, stopped["step"])
         report = read_json(folder / REPORT)
         if report is None:
             return None

@@ -43,6 +43,12 @@ GROUP: Final = "group.json"
 """In a trial's folder: what Ray has set aside for its workers."""
 SHORTAGE: Final = "shortage.json"
 """In a trial's folder: where an attempt ran out of memory."""
+RUNGS: Final = "rungs.json"
+"""In a trial's folder: what it measured where it might have been stopped early."""
+VERDICTS: Final = "verdicts.json"
+"""In a trial's folder: what its sweep decided there."""
+STOPPED: Final = "stopped.json"
+"""In a trial's folder: where it was stopped early, and why."""
 HANG: Final = "hang-{}.txt"
 """Where a worker of a trial was when it was taken for hung, by its rank."""
 
@@ -73,3 +79,7 @@ def store_root() -> Path:
 def trial_name(number: int) -> str:
     """A trial's folder inside its sweep: `trials/0007`."""
     return f"trials/{number:04d}"
+
+
+EXHIBITS: Final = "samples"
+"""In a promoted folder: judged pictures that can be drawn again and compared."""

@@ -25,6 +25,7 @@ from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import read_json, write_json
 from pipeline.search.places import BASE, PROMPTS, SWEEP
 from pipeline.search.preparation_progress import Teller
+from pipeline.search.rung_judge import judge_at_rung
 from pipeline.search.trial import base_model
 from pipeline.unlearning import prepare_training_set, training_pictures
 from pipeline.unlearning.training_set import TrainingPictures
@@ -89,6 +90,8 @@ def prepare(space: SearchSpace, folder: Path, store: Store) -> None:
             progress=tell.progress("judging the base model"),
         )
         write_json(folder / BASE, {"metrics": dict(evaluation.report.metrics)})
+    if first.is_trained and first.budget.early_stopping is not None:
+        judge_at_rung(model, model, prompt_set, first, store)
 
 
 def wanted_pictures(

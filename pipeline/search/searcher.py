@@ -78,7 +78,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
                 continue
             self._numbers[trial_id] = proposal.number
             self._changed()
-            return {"folder": str(folder), "issued": time.time()}
+            return {"folder": str(folder), "number": proposal.number, "issued": time.time()}
         return finished
 
     def on_trial_complete(
@@ -114,7 +114,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
                 (self._folder / trial_name(number) / WEIGHTS).unlink(missing_ok=True)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Nothing: a trial reports once, at its end."""
+        """Nothing: what a trial reports before its end is for the scheduler."""
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:  # noqa: ARG002
         """The searcher keeps to its own limit."""

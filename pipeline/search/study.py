@@ -10,11 +10,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, assert_never
+from typing import Any
 
-import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -22,20 +21,20 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from pipeline.config import BudgetConfig, SearchSpace
-from pipeline.search.distributions import from_optuna, to_optuna
+from pipeline.config import SearchSpace
+from pipeline.search.distributions import from_optuna, to_optuna, to_params
+from pipeline.search.halving import Verdict, verdict
 from pipeline.search.outcome import Outcome
 from pipeline.search.pareto import front_mask
 from pipeline.search.places import STUDY, trial_name
-
-_ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
-_LEAST_STARTUP: Final = 4
-_MOST_STARTUP: Final = 10
+from pipeline.search.priors import Priors
+from pipeline.search.rung import RungReport
+from pipeline.search.samplers import sampler_for
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,38 @@ class SweepStudy:
     @property
     def remaining(self) -> int:
         """Trials that the budget has left, apart from those that are running."""
-        asked = sum(t.state != TrialState.WAITING for t in self._study.get_trials(deepcopy=False))
+        asked = sum(t.state != TrialState.WAITING for t in self._own())
         return max(0, self.space.budget.trials - asked)
+
+    def learn(self, priors: Priors) -> None:
+        """Take up the trials of an earlier sweep, those that are not there yet.
+
+        Samplers see them; they are complete, but marked as what they are (`is_prior`).
+        """
+        there = {t.user_attrs["prior"]["trial"] for t in self._prior_of(priors.sweep)}
+        for trial in priors.trials:
+            if trial.number not in there:
+                mark = {"sweep": priors.sweep, "trial": trial.number}
+                self._study.add_trial(
+                    optuna.trial.create_trial(
+                        params=trial.params,
+                        distributions=self._distributions,
+                        values=list(trial.values),
+                        user_attrs={"prior": mark},
+                    )
+                )
+        known = self._study.user_attrs.get("learned", [])
+        self._study.set_user_attr("learned", [*known, priors.sweep])
+
+    @property
+    def learned(self) -> list[str]:
+        """Earlier sweeps whose trials have been taken up, all of them."""
+        return list(self._study.user_attrs.get("learned", []))
+
+    def begin_with(self, values: Mapping[str, Any]) -> None:
+        """Have the first trial take some values; nothing once there is a trial."""
+        if not self._own():
+            self._study.enqueue_trial(to_params(self.space.distributions, values))
 
     def ask(self) -> Proposal:
         """A new trial.
@@ -85,8 +114,11 @@ class SweepStudy:
         What is proposed depends on the budget's seed, the trial's number and the results so far,
         so that a sweep that was interrupted goes on as it would have.
         """
-        number = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = _sampler(self.space.budget, number)
+        trials = self._study.get_trials(deepcopy=False)
+        # One that waits has its number, and its values, already.
+        waiting = (t.number for t in trials if t.state == TrialState.WAITING)
+        number = next(waiting, len(trials))
+        self._study.sampler = sampler_for(self.space.budget, number)
         trial = self._study.ask(self._distributions)
         return self._proposal(trial.number, trial.params)
 
@@ -98,7 +130,11 @@ class SweepStudy:
         ]
 
     def tell(self, number: int, outcome: Outcome) -> None:
-        """End a trial: complete if every objective has a finite value, else failed."""
+        """End a trial: complete if every objective has a finite value, else failed or pruned."""
+        if outcome.stopped_at is not None:
+            self._note(number, {"seconds": outcome.seconds})
+            self.prune(number, outcome.reason or "stopped early")
+            return
         values = outcome.values(self.space.objectives)
         reason = outcome.reason
         if reason is None and not all(map(math.isfinite, values)):
@@ -116,14 +152,47 @@ class SweepStudy:
         self._note(number, {"reason": reason})
         self._study.tell(number, state=TrialState.PRUNED)
 
+    def enter_rung(self, number: int, report: RungReport) -> Verdict:
+        """Whether a trial goes on, by those that have been at its rung; the study remembers.
+
+        Asked again, as of a trial that is run anew, it says the same again.
+        """
+        told = self.space.objectives
+        mine = [report.values.get(name, math.nan) for name in told]
+        there: dict[int, list[float]] = {number: mine}
+        for trial in self._own():
+            for entry in trial.user_attrs.get("rungs", []):
+                if entry["rung"] != report.rung:
+                    continue
+                if trial.number == number:
+                    return Verdict(entry["goes_on"], entry["place"], entry["of"])
+                there[trial.number] = [entry["values"][name] for name in told]
+        rows = sorted(there)
+        stopping = self.space.budget.early_stopping
+        reduction = len(rows) + 1 if stopping is None else stopping.reduction
+        said = verdict(
+            [there[row] for row in rows], list(told.values()), reduction, rows.index(number)
+        )
+        entry = {**asdict(report), **asdict(said), "values": dict(zip(told, mine, strict=True))}
+        known = self._storage.get_trial(self._trial_id(number)).user_attrs.get("rungs", [])
+        self._note(number, {"rungs": [*known, entry]})
+        return said
+
     def beaten(self) -> list[int]:
         """Numbers of the trials that have ended and are not on the front, and never will be."""
-        ended = [t for t in self._study.get_trials(deepcopy=False) if t.state.is_finished()]
+        ended = [t for t in self._own() if t.state.is_finished()]
         complete = [t for t in ended if t.state == TrialState.COMPLETE]
         directions = list(self.space.objectives.values())
         mask = front_mask([t.values for t in complete], directions)
         front = {t.number for t, on_front in zip(complete, mask, strict=True) if on_front}
         return [t.number for t in ended if t.number not in front]
+
+    def _own(self) -> list[FrozenTrial]:
+        return [t for t in self._study.get_trials(deepcopy=False) if not is_prior(t)]
+
+    def _prior_of(self, sweep: str) -> list[FrozenTrial]:
+        trials = filter(is_prior, self._study.get_trials(deepcopy=False))
+        return [trial for trial in trials if trial.user_attrs["prior"]["sweep"] == sweep]
 
     def _proposal(self, number: int, params: Mapping[str, Any]) -> Proposal:
         self._note(number, {"folder": trial_name(number)})
@@ -133,7 +202,7 @@ class SweepStudy:
         """The trial's parameters, drawn now where the process died before they were written."""
         if frozen.params.keys() >= self._distributions.keys():
             return frozen.params
-        self._study.sampler = _sampler(self.space.budget, frozen.number)
+        self._study.sampler = sampler_for(self.space.budget, frozen.number)
         trial = Trial(self._study, self._trial_id(frozen.number))
         return {name: _suggest(trial, name, d) for name, d in self._distributions.items()}
 
@@ -147,6 +216,11 @@ class SweepStudy:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def is_prior(trial: FrozenTrial) -> bool:
+    """Whether a study's trial is an earlier sweep's: never on the front, and in no count."""
+    return "prior" in trial.user_attrs
 
 
 def load_study(folder: Path, name: str) -> optuna.Study:
@@ -167,44 +241,6 @@ def load_study(folder: Path, name: str) -> optuna.Study:
             f"{journal}: expected the journal of a study, got lines that are none of one; put the "
             "file back, or start a new sweep"
         ) from error
-
-
-def _sampler(budget: BudgetConfig, number: int) -> BaseSampler:
-    seed = int(np.random.SeedSequence([budget.seed, number]).generate_state(1)[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match budget.sampler:
-            case "tpe":
-                startup = min(max(budget.trials // 3, _LEAST_STARTUP), _MOST_STARTUP)
-                return _FlatSpaceTPE(
-                    n_startup_trials=startup, multivariate=True, constant_liar=True, seed=seed
-                )
-            case "random":
-                return RandomSampler(seed)
-            case "nsga2":
-                # Optuna's own population of 50 would make a small sweep a random search.
-                population = min(max(budget.trials // 4, 2 * _LEAST_STARTUP), 50)
-                return NSGAIISampler(population_size=population, seed=seed)
-            case _:
-                assert_never(budget.sampler)
-
-
-class _FlatSpaceTPE(TPESampler):
-    """TPE for trials that all draw from the same distributions.
-
-    Optuna looks through all trials for what they have in common; a sampler that is new for each of
-    them, so that a resumed study proposes what it would have, would do so every time.
-    """
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """What every trial draws from, as the last one that ended did."""
-        del trial
-        ended = (t for t in reversed(study.get_trials(deepcopy=False)) if t.state in _ENDED)
-        known = next(ended, None)
-        distributions = {} if known is None else known.distributions
-        return {n: d for n, d in sorted(distributions.items()) if not d.single()}
 
 
 def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:

@@ -19,6 +19,7 @@ from pipeline import __version__
 from pipeline.config import SearchSpace, dump_space, load_space
 from pipeline.search.cluster import concurrency, ray_session
 from pipeline.search.crew import prepare_on_cluster
+from pipeline.search.defaults import default_values
 from pipeline.search.driver import drive_trial, driver_resources
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.lineage import with_lineage
@@ -28,11 +29,16 @@ from pipeline.search.memory_deaths import MemoryDeaths, survived_memory_deaths
 from pipeline.search.places import BASE, RAY, SPACE, STUDY, SWEEP, store_root
 from pipeline.search.records import SweepReader, SweepRecord, SweepStatus, read_sweep
 from pipeline.search.requirements import check_requirements
+from pipeline.search.rung_scheduler import RungScheduler
 from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
+from pipeline.search.warm_start import read_priors
 
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
+
+_MAY_CHANGE: Final = ("budget", "gate", "scaling")
+"""Sections that decide nothing about a trial's result."""
 
 _LEAST_FREE_BYTES: Final = 500 * 10**6
 
@@ -52,7 +58,7 @@ def run_sweep(
     after any crash that leaves this process alive.
 
     Args:
-        space: what is searched; a resumed sweep may have another budget and scaling. What a
+        space: what is searched; a resumed sweep may have another budget, gate and scaling. What a
             promoted base has forgotten already is filled in and recorded.
         folder: of the sweep; a new one must not exist, a resumed one must.
         resume: whether to go on with the sweep in the folder.
@@ -62,7 +68,8 @@ def run_sweep(
 
     Raises:
         ValueError: the folder holds a sweep and `resume` is false, or none and it is true, or one
-            of another space; another process runs it; a model, a judge or disk space is missing.
+            of another space; another process runs it; a model, a judge or disk space is missing;
+            what it should learn from is no sweep of the same base and objectives.
         OSError: the disk became full; the sweep goes on from there once there is room.
     """
     folder = folder.resolve()
@@ -73,6 +80,9 @@ def run_sweep(
         _check_disk(folder)
         if resume:
             read_sweep(folder)
+        else:
+            for sweep in space.budget.warm_start:
+                read_priors(sweep, space, folder)  # before anything is waited for
         folder.mkdir(parents=True, exist_ok=True)
         with folder_lock(folder):
             if resume:
@@ -115,7 +125,8 @@ def _run(
                 view.show(reader.read(), concurrent)
                 on_change()
 
-            searcher = StudySearcher(SweepStudy(folder, space), folder, concurrent, changed)
+            study = _open_study(space, folder, view)
+            searcher = StudySearcher(study, folder, concurrent, changed)
             changed()
             if searcher.planned:
                 with (
@@ -123,16 +134,31 @@ def _run(
                     survived_memory_deaths(),
                     _one_word_for_a_full_disk(searcher, folder),
                 ):
-                    _tune(space, folder, searcher, drive)
+                    _tune(space, folder, searcher, RungScheduler(study, changed), drive)
     finally:
         # Tune's own books are never read again; on a full disk they make room for the last words.
         shutil.rmtree(folder / RAY, ignore_errors=True)
+
+
+def _open_study(space: SearchSpace, folder: Path, view: View) -> SweepStudy:
+    """The sweep's study, with all that its first trial is to know."""
+    study = SweepStudy(folder, space)
+    for sweep in space.budget.warm_start:
+        # Of what it has learned already, a resumed sweep needs no more.
+        if sweep not in study.learned:
+            priors = read_priors(sweep, space, folder)
+            study.learn(priors)
+            view.prepare(priors.in_words(), 0, 0)
+    if space.budget.start_from_defaults:
+        study.begin_with(default_values(space))
+    return study
 
 
 def _tune(
     space: SearchSpace,
     folder: Path,
     searcher: StudySearcher,
+    scheduler: RungScheduler,
     drive: Callable[[dict[str, Any]], None],
 ) -> None:
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(searcher.max_concurrent)
@@ -141,7 +167,10 @@ def _tune(
         tune.with_resources(drive, driver_resources(space.scaling)),
         param_space=constants,
         tune_config=tune.TuneConfig(
-            search_alg=searcher, num_samples=searcher.planned, reuse_actors=True
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=searcher.planned,
+            reuse_actors=True,
         ),
         run_config=tune.RunConfig(
             name=f"session-{time.time_ns()}",
@@ -207,14 +236,13 @@ def _check_same_space(space: SearchSpace, folder: Path) -> None:
     changed = [
         section
         for section in sorted(known.tree.keys() | space.tree.keys())
-        if section not in {"budget", "scaling"}
-        and known.tree.get(section) != space.tree.get(section)
+        if section not in _MAY_CHANGE and known.tree.get(section) != space.tree.get(section)
     ]
     if changed:
         raise ValueError(
             f"{folder}: expected the search space that the sweep began with, got another "
-            f"{', '.join(changed)}; only budget and scaling may change: start a new sweep with "
-            "--name for the rest"
+            f"{', '.join(changed)}; only {', '.join(_MAY_CHANGE)} may change: start a new sweep "
+            "with --name for the rest"
         )
 
 

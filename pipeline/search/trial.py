@@ -43,10 +43,13 @@ from pipeline.search.places import (
     PICTURES,
     REPORT,
     SAMPLES,
+    STOPPED,
     THUMBNAILS,
     TIMING,
     WEIGHTS,
 )
+from pipeline.search.rung import measured, verdict_on, why_stopped
+from pipeline.search.rung_judge import RungJudge, Tell
 from pipeline.search.shortage import note_shortage, with_less_at_once
 from pipeline.unlearning import (
     DivergedError,
@@ -56,6 +59,7 @@ from pipeline.unlearning import (
     training_pictures,
 )
 from pipeline.unlearning.batches import TrainingSet
+from pipeline.unlearning.rungs import AT_A_RUNG, NO_RUNGS, Rungs, StoppedEarlyError
 from pipeline.unlearning.workers import ALONE, Workers
 
 _STRAY_SECONDS: Final = 120.0
@@ -89,6 +93,7 @@ def run_trial(
     issued: float,
     workers: Workers = ALONE,
     judgement: Judgement = SEARCHED,
+    tell: Tell | None = None,
 ) -> Outcome:
     """Run the trial whose experiment lies in a folder, unless it has ended already.
 
@@ -101,6 +106,8 @@ def run_trial(
         issued: Unix time at which the trial was handed out.
         workers: this worker and how many train together.
         judgement: who judges it, and on what.
+        tell: sends to the sweep what is measured at the trial's rungs; None if it has no sweep,
+            and is not stopped early.
 
     Returns:
         The end of the trial; for workers that don't lead, that of the training.
@@ -113,13 +120,18 @@ def run_trial(
     patience = 60 * load_space(folder / EXPERIMENT).fixed().scaling.hang_minutes
     with watched(folder / HANG.format(workers.rank), patience):
         if workers.leads:
-            return _lead_once(folder, store, workers, laps, judgement)
+            return _lead_once(folder, store, workers, laps, judgement, tell)
         # A group that was started anew may find that its trial has ended.
-        return Outcome.read(folder) or _follow(folder, store, workers, laps, judgement)
+        return Outcome.read(folder) or _follow(folder, store, workers, laps, judgement, tell)
 
 
 def _lead_once(
-    folder: Path, store: Store, workers: Workers, laps: Laps, judgement: Judgement
+    folder: Path,
+    store: Store,
+    workers: Workers,
+    laps: Laps,
+    judgement: Judgement,
+    tell: Tell | None,
 ) -> Outcome:
     with folder_lock(folder, wait=_STRAY_SECONDS):
         ended = Outcome.read(folder)
@@ -127,7 +139,11 @@ def _lead_once(
             _drop_leftovers(folder)
             return ended
         try:
-            _lead(folder, store, workers, laps, judgement)
+            _lead(folder, store, workers, laps, judgement, tell)
+        except StoppedEarlyError as stop:
+            write_json(folder / TIMING, laps.total())
+            write_json(folder / STOPPED, {"step": stop.step, "reason": _why(folder, stop.step)})
+            _drop_leftovers(folder)
         except DivergedError as error:
             failure = {"kind": type(error).__name__, "message": str(error)}
             write_json(folder / TIMING, laps.total())
@@ -138,12 +154,19 @@ def _lead_once(
             write_text(folder / ERROR, traceback.format_exc())
             raise
         outcome = Outcome.read(folder)
-    assert outcome is not None  # noqa: S101 - one of both files was just written
+    assert outcome is not None  # noqa: S101 - one of the three files was just written
     return outcome
 
 
-def _lead(folder: Path, store: Store, workers: Workers, laps: Laps, judgement: Judgement) -> None:
-    trial = _unlearn(folder, store, workers, laps)
+def _lead(
+    folder: Path,
+    store: Store,
+    workers: Workers,
+    laps: Laps,
+    judgement: Judgement,
+    tell: Tell | None,
+) -> None:
+    trial = _unlearn(folder, store, workers, laps, tell)
     experiment = trial.experiment
     with laps.lap("judging"):
         pictures = drawn_in(folder / PICTURES, store)
@@ -175,16 +198,34 @@ def _drop_leftovers(folder: Path) -> None:
     """What an ended trial has no more use for: of a whole U-Net, twenty gigabytes."""
     for name in (PICTURES, CHECKPOINTS):
         shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / AT_A_RUNG).unlink(missing_ok=True)
+
+
+def _why(folder: Path, step: int) -> str:
+    """Why the sweep has stopped a trial after a step."""
+    experiment = load_space(folder / EXPERIMENT).fixed()
+    stopping = experiment.budget.early_stopping
+    assert stopping is not None  # noqa: S101 - nothing else stops a trial
+    rung = stopping.rungs(experiment.update.steps)[step]
+    report, said = measured(folder, rung), verdict_on(folder, rung)
+    assert report is not None  # noqa: S101 - the verdict is on it
+    assert said is not None  # noqa: S101 - it was just heard
+    return why_stopped(report, said, experiment.update.steps)
 
 
 def _follow(
-    folder: Path, store: Store, workers: Workers, laps: Laps, judgement: Judgement
+    folder: Path,
+    store: Store,
+    workers: Workers,
+    laps: Laps,
+    judgement: Judgement,
+    tell: Tell | None,
 ) -> Outcome:
     try:
-        trial = _unlearn(folder, store, workers, laps)
+        trial = _unlearn(folder, store, workers, laps, tell)
         pictures = drawn_in(folder / PICTURES, store)
         _draw_together(trial, store, pictures, workers, judgement)
-    except DivergedError as error:
+    except (DivergedError, StoppedEarlyError) as error:
         return Outcome({}, str(error), None)
     except Exception as error:
         note_shortage(folder, error)
@@ -202,7 +243,9 @@ class _Unlearned:
     model: DiffusionModel
 
 
-def _unlearn(folder: Path, store: Store, workers: Workers, laps: Laps) -> _Unlearned:
+def _unlearn(
+    folder: Path, store: Store, workers: Workers, laps: Laps, tell: Tell | None
+) -> _Unlearned:
     """What all workers do together, up to the model that is judged."""
     experiment = with_less_at_once(load_space(folder / EXPERIMENT).fixed(), folder)
     with laps.lap("load"):
@@ -211,14 +254,28 @@ def _unlearn(folder: Path, store: Store, workers: Workers, laps: Laps) -> _Unlea
     if experiment.is_trained:
         with laps.lap("synthesis"):
             data = _training_set(base, prompt_set, experiment, store, workers)
+        rungs = NO_RUNGS
+        if tell is not None and experiment.budget.early_stopping is not None:
+            judge = RungJudge(folder, base, prompt_set, experiment, store, workers, tell)
+            rungs = _timed(judge, laps)
         with laps.lap("training"):
             start = _start(base, prompt_set, experiment, store)
-            weights = train(base, experiment, data, folder, workers=workers, start=start)
+            weights = train(
+                base, experiment, data, folder, workers=workers, start=start, rungs=rungs
+            )
     else:
         with laps.lap("training"):
             weights = _edited(base, prompt_set, experiment, store, folder, workers)
     with laps.lap("judging"):
         return _Unlearned(experiment, prompt_set, base, apply_weights(base, weights))
+
+
+def _timed(judge: RungJudge, laps: Laps) -> Rungs:
+    def ask(step: int, weights: Path) -> bool:
+        with laps.lap("rungs"):
+            return judge.ask(step, weights)
+
+    return Rungs(judge.rungs, ask)
 
 
 def _edited(

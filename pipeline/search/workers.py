@@ -119,6 +119,7 @@ def _work(config: dict[str, Any]) -> None:
         # Of a group, too, that this one stands in for: it may have run out of memory.
         take_up(folder, load_space(folder / EXPERIMENT).fixed())
     workers.wait()
-    outcome = run_trial(folder, Store(Path(config["store"])), config["issued"], workers)
+    store = Store(Path(config["store"]))
+    outcome = run_trial(folder, store, config["issued"], workers, tell=ray.train.report)
     # Every worker has to report, and the leading one's metrics are those that count.
     ray.train.report(outcome.as_result())

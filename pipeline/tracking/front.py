@@ -10,7 +10,7 @@ from pipeline.tracking.ledger import server_name
 from pipeline.tracking.parameter_text import from_text
 from pipeline.tracking.sweep_run import BASE, trial_runs
 from pipeline.tracking.table import Row, Table
-from pipeline.tracking.trial_run import COUNTED, METRICS
+from pipeline.tracking.trial_run import COUNTED, METRICS, RUNGS
 from pipeline.tracking.uri import tracking_uri
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _row(number: int, run: Any, objectives: dict[str, Any]) -> Row:
         metrics=metrics if complete else {},
         values=tuple(metrics[name] for name in objectives) if complete else None,
         reason=tags.get("reason"),
+        rungs=json.loads(tags.get(RUNGS, "{}")),
     )
 
 

@@ -144,6 +144,9 @@ def send_summary(
         to.client.log_artifacts(to.parent, str(folder))
     tell_sweep(to.client, to.experiment, ledger, table)
     to.client.set_tag(to.parent, "status", record.status)
+    if record.priors:
+        learned = ", ".join(f"{count} trials of {name}" for name, count in record.priors.items())
+        to.client.set_tag(to.parent, "warm_start", learned)
     # Only known once the base model was loaded, after the sweep's run was made.
     fingerprint = _facts(record.folder).get("base")
     if fingerprint:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -25,7 +25,9 @@ class Row:
         params: searched parameters by dotted path.
         metrics: the report's metrics; empty unless the trial is complete.
         values: the objectives' values in the table's order; None unless complete.
-        reason: why it failed.
+        reason: why it failed or was stopped.
+        rungs: the objectives where it might have been stopped early, by step (as text, for JSON);
+            the last step is where it was, if it was.
     """
 
     trial: int
@@ -34,6 +36,12 @@ class Row:
     metrics: Mapping[str, float]
     values: tuple[float, ...] | None
     reason: str | None = None
+    rungs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The step after which it was stopped early; None unless it was."""
+        return max(map(int, self.rungs)) if self.state == "pruned" and self.rungs else None
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,7 @@ def table_of(record: SweepRecord) -> Table:
                 metrics=dict(trial.metrics) if complete else {},
                 values=trial.values if complete else None,
                 reason=trial.reason,
+                rungs={str(rung.step): dict(rung.values) for rung in trial.rungs},
             )
         )
     return Table(record.name, dict(record.objectives), dict(record.base_metrics), tuple(rows))

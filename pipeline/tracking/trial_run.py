@@ -23,6 +23,7 @@ from pipeline.search.places import (
     GALLERY,
     PARAMS,
     REPORT,
+    STOPPED,
     TELEMETRY,
     TIMING,
     TRAINED,
@@ -41,7 +42,11 @@ METRICS: Final = "report/"
 COUNTED: Final = "trained/"
 """Prefix of the parameters that say how much of the model was trained, and are not searched."""
 
+RUNGS: Final = "rungs"
+"""Tag with the objectives where a trial might have been stopped early, as JSON."""
+
 _TELEMETRY: Final = "update/"
+_RUNG: Final = "rung/"
 _NEIGHBOURS: Final = "neighbour/"
 _PAIRED: Final = "paired/"
 _SECONDS: Final = "seconds/"
@@ -51,7 +56,7 @@ _STATUS: Final = {
     "failed": "FAILED",
     "pruned": "KILLED",
 }
-_FILES: Final = (EXPERIMENT, PARAMS, REPORT, TIMING, FAILURE)
+_FILES: Final = (EXPERIMENT, PARAMS, REPORT, TIMING, FAILURE, STOPPED)
 _METRICS_A_BATCH: Final = 1000
 _PARAMETERS_A_BATCH: Final = 100
 _LONGEST_TAG: Final = 5000
@@ -208,6 +213,7 @@ def _send_results(client: MlflowClient, trial: TrialRecord, sent: Sent, step: in
     if trial.seconds is not None:
         values[_SECONDS + "total"] = trial.seconds
     log_metrics(client, sent.run, sent.start, values, step)
+    _send_rungs(client, trial, sent)
     counted = read_json(folder / TRAINED) or {}
     _send_parameters(client, sent.run, {f"{COUNTED}{name}": n for name, n in counted.items()})
     for name in _FILES:
@@ -216,6 +222,22 @@ def _send_results(client: MlflowClient, trial: TrialRecord, sent: Sent, step: in
     if (folder / GALLERY).is_file():
         client.log_artifact(sent.run, str(folder / GALLERY))
         log_image_once(client, sent.run, folder / GALLERY, "gallery", step)
+
+
+def _send_rungs(client: MlflowClient, trial: TrialRecord, sent: Sent) -> None:
+    """The objectives at each rung under its step, and all of them as a tag, to be read at once."""
+    if not trial.rungs:
+        return
+    points = [
+        (_RUNG + name, value, rung.step)
+        for rung in trial.rungs
+        for name, value in rung.values.items()
+    ]
+    _log_points(client, sent.run, sent.start, points)
+    values = {str(rung.step): rung.values for rung in trial.rungs}
+    client.set_tag(sent.run, RUNGS, json.dumps(values))
+    if trial.stopped_at is not None:
+        client.set_tag(sent.run, "stopped_at", str(trial.stopped_at))
 
 
 def _paired(differences: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

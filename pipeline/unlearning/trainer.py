@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config import Experiment
+from pipeline.diffusion.attention import quick_attention
 from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.pulse import beat
@@ -24,6 +25,7 @@ from pipeline.unlearning.checkpoint_writer import CheckpointWriter
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.progress import Progress
+from pipeline.unlearning.rungs import AT_A_RUNG, NO_RUNGS, Rungs, StoppedEarlyError
 from pipeline.unlearning.shards import shard
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
 from pipeline.unlearning.text_student import TextStudent
@@ -33,7 +35,7 @@ WEIGHTS = "weights.safetensors"
 TRAINED = "trained.json"
 
 
-def train(
+def train(  # noqa: PLR0913  (what is trained, on what, with whom, and who looks on)
     model: DiffusionModel,
     experiment: Experiment,
     data: TrainingSet,
@@ -41,6 +43,8 @@ def train(
     report: Callable[[StepRecord], None] = lambda _: None,
     workers: Workers = ALONE,
     start: DiffusionModel | None = None,
+    *,
+    rungs: Rungs = NO_RUNGS,
 ) -> Path:
     """Unlearn on a copy of a denoiser, going on from the folder's newest checkpoint.
 
@@ -56,12 +60,14 @@ def train(
         report: told about every watched step, by the leading worker only.
         workers: this worker and how many train together.
         start: the base after an edit, whose denoiser the training begins with; if None, the base.
+        rungs: steps at which it may be stopped.
 
     Returns:
         Path of the weights that differ from the base's.
 
     Raises:
         DivergedError: a loss or a gradient became NaN or infinite.
+        StoppedEarlyError: it was stopped at a rung.
     """
     workers = replace(workers, sharded=experiment.scaling.sharded and workers.count > 1)
     weights, checkpoints = folder / WEIGHTS, folder / "checkpoints"
@@ -70,16 +76,21 @@ def train(
     parameters = trained.parameters
     if workers.leads:
         write_count(folder / TRAINED, count_trained(model, trained))
-    if experiment.update.gradient_checkpointing:
-        student = _recomputing(start or model, trained, data)
-    else:
-        student = _student(start or model, trained, data)
+    make_student = _recomputing if experiment.update.gradient_checkpointing else _student
+    student = make_student(start or model, trained, data)
     if workers.sharded:
         parameters = shard(student, trained, workers, model.family.called_apart)
     stepper = make_stepper(model, experiment, data, (student, parameters), workers)
     # What an edit changed, and the training leaves as it is, differs from the base all the same.
     edited = {} if start is None else _changed(start.denoiser, model.denoiser)
     story = Story(model.fingerprint, data.identity, _config_hash(experiment))
+
+    def save(path: Path) -> None:
+        changed = {**edited, **{n: value for n, value in progress.result() if workers.leads}}
+        if workers.leads:
+            _save(model, experiment, changed, path, {**asdict(story), "steps": str(done)})
+        workers.wait()
+
     progress = Progress(
         parameters,
         stepper.parameters,
@@ -91,8 +102,13 @@ def train(
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
     workers.wait()
-    with CheckpointWriter(checkpoints, story, leads=workers.leads) as writer:
+    with (
+        quick_attention(model.device, model.latent_shape),
+        CheckpointWriter(checkpoints, story, leads=workers.leads) as writer,
+    ):
         while done < update.steps:
+            if done in rungs.steps and not _goes_on(rungs, done, folder, save, workers, model):
+                raise StoppedEarlyError(done)
             forget, retain = step_batches(model, experiment, data, done)
             done += 1
             watch = done % update.telemetry_every == 0 or done in (1, update.steps)
@@ -104,11 +120,27 @@ def train(
                 writer.save(done, progress)
             if record is not None and workers.leads:
                 report(record)
-    changed = {**edited, **{n: value for n, value in progress.result() if workers.leads}}
-    if workers.leads:
-        _save(model, experiment, changed, weights, {**asdict(story), "steps": str(done)})
-    workers.wait()
+    save(weights)
     return weights
+
+
+def _goes_on(
+    rungs: Rungs,
+    step: int,
+    folder: Path,
+    save: Callable[[Path], None],
+    workers: Workers,
+    model: DiffusionModel,
+) -> bool:
+    """What the leading worker hears at a rung, told to all of them."""
+    path = folder / AT_A_RUNG
+    save(path)
+    goes_on = rungs.ask(step, path)
+    workers.wait()  # who leads may be judging for minutes
+    if workers.leads:
+        path.unlink()
+    stopped = float(workers.leads and not goes_on)
+    return float(workers.averaged(torch.tensor(stopped, device=model.device))) == 0
 
 
 def _student(model: DiffusionModel, trained: Trained, data: TrainingSet) -> nn.Module:

@@ -12,10 +12,11 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-_PROGRAM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser")
+_PROGRAM: Final = next(filter(None, map(shutil.which, _NAMES)), None)
 
 needs_chromium = pytest.mark.skipif(
-    _PROGRAM is None, reason="no chromium on this machine: apt-get install chromium"
+    _PROGRAM is None, reason="no chromium on this machine: apt-get install chromium-headless-shell"
 )
 
 

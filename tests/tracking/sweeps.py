@@ -15,6 +15,7 @@ from pipeline.search.distributions import flatten
 from pipeline.search.files import write_json
 from pipeline.search.outcome import Outcome
 from pipeline.search.records import SweepRecord, read_sweep
+from pipeline.search.rung import RungReport
 from pipeline.search.study import SweepStudy
 from pipeline.unlearning.telemetry import StepRecord
 
@@ -114,6 +115,10 @@ class Sweep:
         Image.new("RGB", (64, 32), (10 * number, 90, 120)).save(folder / "gallery.png")
         self._study.tell(number, Outcome(metrics, None, 5.0))
 
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """End a trial that was really run."""
+        self._study.tell(number, outcome)
+
     def fail(self, number: int, reason: str) -> None:
         """End a trial without one."""
         kind, _, message = reason.partition(": ")
@@ -121,7 +126,10 @@ class Sweep:
         self._study.tell(number, Outcome({}, reason, 1.0))
 
     def prune(self, number: int) -> None:
-        """Stop a trial early."""
+        """Stop a trial early, at its second rung."""
+        for rung, (step, erasure) in enumerate(((10, 0.25), (30, 0.5))):
+            values = {"erasure": erasure, "alignment": 0.75}
+            self._study.enter_rung(number, RungReport(rung, step, values))
         self._study.prune(number, "worse than most")
 
 
