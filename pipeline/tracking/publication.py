@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -77,13 +78,15 @@ def publish(
     client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
     try:
         registered = _register(client, record, trial, place, judged, (sent, listing))
-        tell_promotion(client, ledger, table_of(record), trial)
     except (MlflowException, OSError) as error:
         raise ValueError(
             f"{server_name(uri)}: expected MLflow to register the model, got: "
             f"{server_name(str(error))}; the judged folder stays in "
             f"{folder}: promote again when MLflow answers"
         ) from error
+    # It is registered: a description that is not told is no reason to promote it again.
+    with suppress(MlflowException):
+        tell_promotion(client, ledger, table_of(record), trial)
     return registered, sent.run
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOTE: Final = "mlflow.note.content"
 """The tag that MLflow shows as a run's description."""
 
+_PAGE: Final = "pareto.html"
 _MAIN: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment")
 _DESCRIBED: Final = 20  # members of the front in a run's description, which MLflow cuts at 8000
 _LONGEST_TAG: Final = 5000
@@ -52,9 +53,9 @@ def run_link(experiment: str, run: str, text: str) -> str:
     return f"[{text}](#/experiments/{experiment}/runs/{run})"
 
 
-def page_link(experiment: str, parent: str) -> str:
-    """A link to a sweep's page as MLflow shows it."""
-    return f"[pareto.html](#/experiments/{experiment}/runs/{parent}/artifacts/pareto.html)"
+def artifact_link(experiment: str, run: str, name: str) -> str:
+    """A link to a run's file as MLflow shows it."""
+    return f"[{name}](#/experiments/{experiment}/runs/{run}/artifacts/{quote(name)})"
 
 
 def versions_of(
@@ -96,13 +97,14 @@ def trial_story(
     """
     complete = "**on the front**" if on_front else "dominated by another trial"
     standing = _STANDINGS.get(trial.state, complete)
-    lines = [f"Trial {trial.number} of {run_link(experiment, parent, 'its sweep')}: {standing}."]
-    if versions:
-        lines += ["", f"Registered as {', '.join(version.link for version in versions)}."]
+    made = f"; registered as {', '.join(each.link for each in versions)}" if versions else ""
+    sweep = run_link(experiment, parent, "its sweep")
+    # In one line: MLflow shows the beginning alone until somebody asks for more.
+    lines = [f"Trial {trial.number} of {sweep}: {standing}{made}."]
     rows = [f"| {name} | {trial.metrics[name]:.4f} |" for name in _MAIN if name in trial.metrics]
     if rows:
         lines += ["", "| metric | value |", "|---|---|", *rows, ""]
-        beside = page_link(experiment, parent)
+        beside = artifact_link(experiment, parent, _PAGE)
         lines += [f"Before and after: `gallery.png` among the artifacts; beside others: {beside}."]
     return "\n".join(lines)
 
@@ -115,12 +117,9 @@ def sweep_story(
     ways = ", ".join(f"{name}: {way}" for name, way in table.objectives.items())
     members = [row for row in table.rows if row.trial in table.front]
     members.sort(key=lambda row: row.values or ())
-    page = page_link(experiment, str(ledger.parent))
-    lines = [
-        f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways}).",
-        f"See them with pictures before and after: {page}. Downloaded, it opens in a whole window",
-        "and needs no server.",
-    ]
+    page = artifact_link(experiment, str(ledger.parent), _PAGE)
+    counts = f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways})."
+    lines = [f"{counts} See them with pictures before and after: {page}."]
     if len(members) > _DESCRIBED:
         lines += ["", f"{_DESCRIBED} of them, evenly chosen from end to end:"]
         members = [members[round(i)] for i in np.linspace(0, len(members) - 1, _DESCRIBED)]
@@ -132,6 +131,7 @@ def sweep_story(
         lines.append(f"| {who} | {_numbers(row.values or ())} | {made} |")
     if all(name in table.base for name in names):
         lines.append(f"| base | {_numbers(tuple(table.base[name] for name in names))} | |")
+    lines += ["", "Downloaded, the page opens in a whole window and needs no server."]
     return "\n".join(lines)
 
 
@@ -167,7 +167,9 @@ def came_from(client: MlflowClient, sent: Sent) -> str:
     trial = run_link(experiment, sent.run, f"trial {tags['trial']}")
     parent = tags["mlflow.parentRunId"]
     sweep = run_link(experiment, parent, f"sweep {tags['sweep']}")
-    return f"From {trial} of {sweep}; beside its rivals: {page_link(experiment, parent)}."
+    return (
+        f"From {trial} of {sweep}; beside its rivals: {artifact_link(experiment, parent, _PAGE)}."
+    )
 
 
 def tell_promotion(client: MlflowClient, ledger: Ledger, table: Table, trial: TrialRecord) -> None:

@@ -38,6 +38,8 @@ def test_the_run_is_made_once_and_brought_up_to_date(database: str, tmp_path: Pa
     assert run.data.metrics["sneaker/winner/alignment"] == 0.98
     assert run.data.metrics["sneaker/winner/trial_seconds"] == 10.0
     assert "Not run yet: loser." in run.data.tags["mlflow.note.content"]
+    page = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/"
+    assert f"]({page}fronts-sneaker.html)" in run.data.tags["mlflow.note.content"]
     assert files_of(database) == {
         "results.json",
         "table.md",

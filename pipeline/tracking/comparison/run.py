@@ -22,6 +22,7 @@ from pipeline.tracking.comparison.files import TABLE, figure_names
 from pipeline.tracking.comparison.results import Results
 from pipeline.tracking.connection import connect, experiment_id
 from pipeline.tracking.ledger import server_name
+from pipeline.tracking.story import NOTE, artifact_link
 from pipeline.tracking.trial_run import log_metrics
 from pipeline.tracking.uri import tracking_uri
 
@@ -133,12 +134,21 @@ def _send(client: MlflowClient, sent: _Sent, record: ComparisonRecord, results: 
         if sent.files.get(path.name) != digest:
             client.log_artifact(sent.run, str(path))
             sent.files[path.name] = digest
-    client.set_tag(sent.run, "mlflow.note.content", (record.folder / TABLE).read_text())
+    client.set_tag(sent.run, NOTE, _description(client, sent, record.folder))
     if all(pair.has_ended for pair in record.pairs):
         now = max(sent.start, int(time.time() * 1000))  # the clock may have been set back
         client.set_terminated(sent.run, "FINISHED", end_time=now)
     else:
         client.update_run(sent.run, status="RUNNING")
+
+
+def _description(client: MlflowClient, sent: _Sent, folder: Path) -> str:
+    """Links to the pages of fronts, and the table."""
+    experiment = client.get_run(sent.run).info.experiment_id
+    pages = [name for name in sorted(sent.files) if name.endswith(".html")]
+    links = ", ".join(artifact_link(experiment, sent.run, name) for name in pages)
+    table = (folder / TABLE).read_text()
+    return f"Fronts with pictures: {links}.\n\n{table}" if pages else table
 
 
 def _files(folder: Path, results: Results) -> Iterator[Path]:

@@ -91,7 +91,7 @@ function drawImportance() {
   const order = Object.keys(data.importance[names[0]]).reverse();
   const traces = names.map((name, place) => ({ type: "bar", orientation: "h", name: plain(name), y: order.map(plain),
     x: order.map((param) => data.importance[name][param] || 0), hovertemplate: "%{y}: %{x:.2f}<extra></extra>",
-    marker: { color: COLOURS[place % COLOURS.length], pattern: { shape: PATTERNS[place % PATTERNS.length], fgcolor: "#fff" } } }));
+    marker: { color: COLOURS[place % COLOURS.length], pattern: { shape: PATTERNS[place % PATTERNS.length], fgcolor: "#fff", fillmode: "overlay" } } }));
   const layout = frame("share of the importance", "");
   layout.yaxis.automargin = true;
   layout.legend = { ...LEGEND, traceorder: "normal" };

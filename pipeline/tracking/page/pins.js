@@ -11,7 +11,6 @@ function togglePin(trial) {
 
 function drawPins() {
   drawFront();
-  drawParallel();
   markRows();
   const pins = state.pins;
   byId("pins-hint").textContent = pins.length
@@ -19,7 +18,10 @@ function drawPins() {
     : "Pin two trials or more: click them in the front, or press Enter on them in the table.";
   fill(byId("pictures"), ...(pins.length ? [galleries(pins)] : []));
   fill(byId("numbers"), ...(pins.length ? [el("table", {}, headOf(pins), bodyOf(pins))] : []));
-  drawTelemetry(); // last: the table beside it says how wide it may be
+  drawTelemetry(); // after the table beside it, which says how wide it may be
+  // Of a thousand trials they take a moment, and stand further down.
+  clearTimeout(state.later);
+  state.later = setTimeout(drawParallel, 50);
 }
 
 function signed(trial) {

@@ -99,7 +99,7 @@ def scales(record: SweepRecord) -> dict[str, bool]:
 
 
 def _with_galleries(entries: Sequence[Entry]) -> set[int]:
-    """Places of those that matter most: chosen ones and the front, and others while there is room.
+    """Places of those that matter most among many: the chosen ones, and the front.
 
     A front that is larger is thinned evenly from end to end.
     """
