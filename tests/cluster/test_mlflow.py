@@ -66,6 +66,7 @@ def servers(head: Head) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(postgresql_programs() is None, reason="wants Debian's package `postgresql`")
 def test_a_sweep_and_a_promotion_on_postgresql_and_s3_without_keys_of_either(
