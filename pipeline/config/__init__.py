@@ -15,23 +15,21 @@ from pipeline.config.evaluation import (
 )
 from pipeline.config.experiment import (
     METRICS,
-    ClosedFormConfig,
     Experiment,
     LossesConfig,
     Objective,
-    PromptsConfig,
-    RetainMix,
     SynthesisConfig,
-    UpdateConfig,
 )
 from pipeline.config.gate import GateConfig
 from pipeline.config.loading import dump_experiment, dump_space, load_space, parse_space
 from pipeline.config.model import LoraSettings, ModelConfig
 from pipeline.config.pairs import Pair
 from pipeline.config.problems import ConfigError, Problem
+from pipeline.config.prompts import PromptsConfig, RetainMix
 from pipeline.config.rows import RowsConfig
 from pipeline.config.scaling import ScalingConfig
 from pipeline.config.space import ONLY_WITH, SearchSpace
+from pipeline.config.update import ClosedFormConfig, UpdateConfig
 
 __all__ = [
     "EMBEDDED_NAME",
