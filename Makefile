@@ -42,7 +42,7 @@ demo: $(INSTALLED)
 	  then $(BIN)/unlearn resume demo; \
 	  else $(BIN)/unlearn sweep search_spaces/demo.yaml --name demo; fi
 	@$(BIN)/unlearn pareto demo
-	@$(BIN)/unlearn promote demo --at-least ua=0.95 --at-least ira=0.93 --at-least cra=0.93 --at-least alignment=0.97
+	@$(BIN)/unlearn promote demo
 	@$(BIN)/unlearn generate demo/champion \
 	  "a photo of a sneaker" "a neon style picture of a sneaker" \
 	  "a pencil sketch style picture of a red sneaker" "a photo of a sandal" \

@@ -14,17 +14,22 @@ import typer
 from pipeline import __version__
 from pipeline.cli.canvas import canvas
 from pipeline.cli.compare import compare
+from pipeline.cli.crown import crown, rollback
 from pipeline.cli.environment import prepare_environment
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.expand import expand
+from pipeline.cli.export import export
 from pipeline.cli.generate import generate
+from pipeline.cli.history import history
 from pipeline.cli.mistakes import exit_code_for
 from pipeline.cli.pareto import pareto
 from pipeline.cli.plan import plan
 from pipeline.cli.promote import promote
+from pipeline.cli.reproduce import reproduce
 from pipeline.cli.sweep import resume, sweep
 from pipeline.cli.terminal import say
 from pipeline.cli.train import train
+from pipeline.cli.verify import verify
 
 app = typer.Typer(
     name="unlearn",
@@ -55,7 +60,9 @@ def _options(
     """What stands before the verb."""
 
 
-for verb in (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare, expand):
+_VERBS = (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare, expand)
+_OF_VERSIONS = (crown, rollback, history, verify, export, reproduce)
+for verb in (*_VERBS, *_OF_VERSIONS):
     app.command()(verb)
 app.add_typer(canvas, name="canvas")
 

@@ -17,6 +17,7 @@ from pipeline.config import embedded, load_space, parse_space
 from pipeline.config.plain_json import load_object
 from pipeline.config.space import put
 from pipeline.config.user_path import user_path
+from pipeline.search.files import read_json
 from pipeline.search.lineage import with_lineage
 from pipeline.search.places import EXPERIMENT, MANIFEST, WEIGHTS, sweeps_folder, trial_name
 
@@ -126,23 +127,32 @@ def _trial_of(sweep: Path, number: int) -> FoundModel:
         raise ValueError(f"{sweep.name}/{number}: expected a trial of {sweep.name}; {known}")
     if not (folder / WEIGHTS).is_file():
         raise ValueError(
-            f"{sweep.name}/{number}: expected a trained trial, it has no weights: it failed, or it "
-            f"is not done: go on with `unlearn resume {sweep.name}`"
+            f"{sweep.name}/{number}: expected a trained trial, it has no weights: it failed, was "
+            f"stopped early, or is not done: go on with `unlearn resume {sweep.name}`"
         )
     made_by = load_space(folder / EXPERIMENT).fixed()
     return FoundModel(made_by.model.base, made_by.model.revision, folder / WEIGHTS, made_by)
 
 
 def _promoted_last(sweep: Path) -> Path:
-    manifests = [
-        path
+    marked = {
+        path: read_json(path.parent.with_suffix(".json"))
         for path in sweep.glob(f"promoted/[0-9]*/{MANIFEST}")
         if path.parent.with_suffix(".json").is_file()
+    }
+    # A mark that says no standing is older than challengers and rollbacks.
+    manifests = [
+        path
+        for path, mark in marked.items()
+        if (mark or {}).get("standing", "champion") == "champion"
     ]
     if not manifests:
+        remedy = (
+            "there is none yet" if not marked else "none of those in its folder is the champion"
+        )
         raise ValueError(
-            f"{sweep.name}/champion: expected a promoted model, there is none yet; run "
-            f"`unlearn promote {sweep.name}`"
+            f"{sweep.name}/champion: expected a promoted model, {remedy}; run `unlearn promote "
+            f"{sweep.name}`, or `unlearn export {sweep.name}@champion DIR` and name that folder"
         )
     return max(manifests, key=lambda path: str(_json(path)["created"])).parent
 

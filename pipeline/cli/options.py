@@ -47,6 +47,14 @@ ModelArgument = Annotated[
         help="fashion-canvas, a diffusers folder, a hub id, SWEEP/TRIAL or SWEEP/champion.",
     ),
 ]
+VersionArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="VERSION",
+        help="NAME/NUMBER or NAME@ALIAS of the registry, such as demo/3 or demo@champion, or a "
+        "promoted folder.",
+    ),
+]
 BlurOption = Annotated[
     bool | None,
     typer.Option(

@@ -18,25 +18,26 @@ _ALSO: Final = ("ua", "ira", "cra", "worst_neighbour")
 
 
 def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
-    """Show a sweep's front, draw it into pareto.html and pareto.png, and bring MLflow up to date.
+    """Show a sweep's front, draw it into pareto.html and pictures, and bring MLflow up to date.
 
     On the front are the trials that no other trial beats in one objective without losing in
     another.
     """
     from pipeline.cli.folders import existing_sweep
     from pipeline.search.records import read_sweep
-    from pipeline.tracking.figures import pareto_page, pareto_picture, write_page
+    from pipeline.tracking.figure_files import write_figures
     from pipeline.tracking.ledger import server_name
     from pipeline.tracking.mirror import Mirror
+    from pipeline.tracking.page.sweep_data import SweepPages
     from pipeline.tracking.table import table_of
 
     record = read_sweep(existing_sweep(sweep))
     table = table_of(record)
-    page, picture = record.folder / "pareto.html", record.folder / "pareto.png"
-    write_page(pareto_page(table), page)
-    pareto_picture(table, picture)
+    written = write_figures(record, table, record.folder, SweepPages())
     _show(table)
-    for path in (page, picture):
+    for earlier, count in record.priors.items():
+        say(f"learned from {count} trials of {earlier}, which are not among these")
+    for path in written:
         say(str(path))
     mirror = Mirror(record.folder)
     lacking = mirror.sync_once()

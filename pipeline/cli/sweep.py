@@ -31,6 +31,13 @@ def sweep(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of the sweep; the file's if absent.")
     ] = None,
+    warm_start: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SWEEP",
+            help="Learn from an earlier sweep of the same base and objectives; may be repeated.",
+        ),
+    ] = None,
     changes: SetOption = None,
     _home: HomeOption = None,
 ) -> None:
@@ -45,6 +52,8 @@ def sweep(
     if name is not None:
         sweep_folder(name)
         overrides.append(f"name={json.dumps(name)}")
+    if warm_start:
+        overrides.append(f"budget.warm_start={json.dumps(warm_start)}")
     space = with_known_base(load_space(file, overrides))
     _run(space, sweep_folder(space.name), resume=False)
 
@@ -66,7 +75,9 @@ def resume(
         overrides.append(f"budget.trials={trials}")
     space = load_space(folder / "space.yaml", overrides)
     record = read_sweep(folder)
-    if record.status == "finished" and len(record.trials) >= space.budget.trials:
+    ended = record.status == "finished" and len(record.trials) >= space.budget.trials
+    # A gate that was changed is written down, though there is nothing left to run.
+    if ended and space.gate == record.space.gate:
         say(
             f"{name}: all {len(record.trials)} trials have ended; for more, run: "
             f"unlearn resume {name} --trials {2 * len(record.trials)}"

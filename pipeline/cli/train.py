@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from pipeline.cli.bars import bars
+from pipeline.cli.claiming import claim
 from pipeline.cli.evaluate import show_report
 from pipeline.cli.mistakes import INTERRUPTED, Unsuccessful
 from pipeline.cli.options import HomeOption, SetOption
@@ -48,7 +49,7 @@ def train(
 
     experiment = _experiment(file, changes or [], sweep, trial)
     folder = (out or runs_folder() / experiment.name).resolve()
-    _claim(folder, experiment)
+    claim(folder, experiment)
     from pipeline.diffusion import Store
     from pipeline.diffusion.trained import read_count
     from pipeline.evaluation import Report
@@ -116,25 +117,6 @@ def _wanted(space: SearchSpace, values: Mapping[str, Any]) -> dict[str, Any]:
         elif path in values:
             filled[path] = values[path]
     return filled
-
-
-def _claim(folder: Path, experiment: Experiment) -> None:
-    """Put the experiment into its folder, which must be new or hold this very experiment."""
-    from pipeline.config import dump_experiment, load_space
-    from pipeline.search.files import write_text
-    from pipeline.search.places import EXPERIMENT
-
-    path = folder / EXPERIMENT
-    if path.is_file():
-        if load_space(path).fixed() != experiment:
-            raise ValueError(
-                f"{folder}: expected a new folder or one of this experiment, it holds another "
-                "experiment; name another one with --out or --set name=..."
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder}: expected a new or an empty folder; name another with --out")
-    write_text(path, dump_experiment(experiment))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from pipeline.config.experiment import (
     SynthesisConfig,
     UpdateConfig,
 )
+from pipeline.config.gate import GateConfig
 from pipeline.config.loading import dump_experiment, dump_space, load_space, parse_space
 from pipeline.config.model import LoraSettings, ModelConfig
 from pipeline.config.pairs import Pair
@@ -48,6 +49,7 @@ __all__ = [
     "EvaluationConfig",
     "Experiment",
     "FinalConfig",
+    "GateConfig",
     "ImageClassifierConfig",
     "IntUniform",
     "JudgeConfig",

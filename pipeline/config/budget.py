@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from pipeline.config.early_stopping import EarlyStoppingConfig
-from pipeline.config.sections import Count, Section, Seed
+from pipeline.config.sections import Count, Section, Seed, Text
 
 
 class BudgetConfig(Section):
@@ -22,5 +24,10 @@ class BudgetConfig(Section):
     """The sampler's seed, 0 to 2^31 - 1."""
     keep_weights: Literal["all", "front"] = "all"
     """Whose weights stay on the disk: all trials', or the front's, of which one is promoted."""
+    warm_start: tuple[Text, ...] = ()
+    """Earlier sweeps of the same base and objectives, by name or folder, whose complete trials the
+    sampler learns from; they count for nothing else. `random` and `nsga2` learn nothing of them."""
+    start_from_defaults: Annotated[bool, Field(strict=True)] = False
+    """Whether the first trial takes of each searched setting the value nearest to its default."""
     early_stopping: EarlyStoppingConfig | None = None
     """When trials are stopped before their last step; none for never."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline.config.budget import BudgetConfig
 from pipeline.config.concept import ConceptConfig
 from pipeline.config.evaluation import EvaluationConfig
+from pipeline.config.gate import GateConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.rows import RowsConfig
 from pipeline.config.scaling import ScalingConfig
@@ -304,6 +305,8 @@ class Experiment(Section):
         default_factory=_both_ends, min_length=1
     )
     """Metric by direction: what the search optimises; at least one of `METRICS`."""
+    gate: GateConfig | None = None
+    """What a promotion must be shown to reach; it decides nothing about trials, and may change."""
     budget: BudgetConfig = Field(default_factory=BudgetConfig)
     """How much is tried."""
     scaling: ScalingConfig = Field(default_factory=ScalingConfig)
@@ -340,6 +343,17 @@ class Experiment(Section):
                         f"add {target.kind}: {{zero_shot: openai/clip-vit-large-patch14}}, or "
                         "another judge",
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _the_gate_looks_at_fresh_pictures(self) -> Self:
+        if self.gate is not None and self.gate.seed == self.evaluation.seed:
+            raise rule_broken(
+                "gate.seed",
+                "another seed than evaluation.seed",
+                self.gate.seed,
+                "the search has chosen by its pictures; name another one, or leave it out",
+            )
         return self
 
     @model_validator(mode="after")

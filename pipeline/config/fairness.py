@@ -11,11 +11,17 @@ from pipeline.config.parsing import FIXED
 from pipeline.config.problems import Problem, quote
 from pipeline.config.space import SearchSpace
 
-_ITS_OWN: Final = ("name", "budget", "scaling")
+_ITS_OWN: Final = ("name", "gate", "budget", "scaling")
 _JUDGED_ALIKE: Final = (*(path for path in FIXED if path not in _ITS_OWN), "seed", "synthesis")
-"""What no sweep may search, its own name and size apart, and what training starts from."""
+"""What no sweep may search, its own name, gate and size apart, and what training starts from."""
 
-_SEARCHED_ALIKE: Final = ("budget.trials", "budget.seed")
+_SEARCHED_ALIKE: Final = (
+    "budget.trials",
+    "budget.seed",
+    "budget.early_stopping",
+    "budget.warm_start",
+    "budget.start_from_defaults",
+)
 """For search spaces alone: an experiment without distributions isn't searched."""
 
 

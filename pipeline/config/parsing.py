@@ -34,6 +34,7 @@ FIXED: Final = (
     "prompts.seed",
     "evaluation",
     "objectives",
+    "gate",
     "budget",
     "scaling",
 )

@@ -14,6 +14,7 @@ from pipeline.config.budget import BudgetConfig
 from pipeline.config.concept import ConceptConfig
 from pipeline.config.distributions import Distribution, Simplex, extremes
 from pipeline.config.experiment import Experiment, Objective
+from pipeline.config.gate import GateConfig
 from pipeline.config.problems import ConfigError, Problem, problems_of
 from pipeline.config.scaling import ScalingConfig
 
@@ -98,6 +99,11 @@ class SearchSpace:
     def objectives(self) -> dict[str, Objective]:
         """Metric -> direction, in the order of the file."""
         return dict(self._example.objectives)
+
+    @property
+    def gate(self) -> GateConfig | None:
+        """What a promotion must be shown to reach."""
+        return self._example.gate
 
     @property
     def budget(self) -> BudgetConfig:

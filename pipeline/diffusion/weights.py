@@ -134,8 +134,17 @@ def _put(module: nn.Module, tensors: Mapping[str, Tensor], part: str) -> nn.Modu
 
 
 def save_pipeline(model: DiffusionModel, folder: Path) -> None:
-    """Write a complete diffusers folder in the base's own precision."""
+    """Write a complete diffusers folder in the base's own precision.
+
+    The same model gives the same files, whatever its tokenizers were asked before: how the last
+    prompts were cut and filled up is set anew at every call, but stands in `tokenizer.json`.
+    """
     pipeline = copy.deepcopy(model.pipeline).to(dtype=model.dtype)
+    for part in pipeline.components.values():
+        tokenizer = getattr(part, "backend_tokenizer", None)
+        if tokenizer is not None:
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
     pipeline.save_pretrained(folder, safe_serialization=True)
     for path in folder.rglob("*.safetensors"):
         path.chmod(_READABLE)

@@ -110,16 +110,23 @@ def answers(levels: Tensor, questions: Questions, jury: Jury) -> Answers:
     return Answers(levels, *jury.judge(_floats(levels), questions.texts))
 
 
-def base_answers(
-    base: DiffusionModel, questions: Questions, jury: Jury, store: Store, progress: Progress
+def kept_answers(
+    model: DiffusionModel, questions: Questions, jury: Jury, store: Store, progress: Progress
 ) -> Answers:
-    """The base's pictures, the verdicts on them and their features, from the store if it has them.
+    """A model's pictures, the verdicts on them and their features, from the store if it has them.
 
-    Their key holds all they depend on: the base, the prompts, the seeds, the sampler, the judges.
+    Their key holds all they depend on: the model, the prompts, the seeds, the sampler, the judges.
+
+    Args:
+        model: the base, whose answers serve all trials, or a model that may be asked once more.
+        questions: what it is asked.
+        jury: who judges.
+        store: has the answers already, or gets them.
+        progress: told how many pictures are done.
     """
     key = {
         "what": "verdicts and features",
-        "base": base.fingerprint,
+        "base": model.fingerprint,  # the name that older stores have
         "texts": questions.texts,
         "seeds": questions.seeds,
         "sampler": questions.sampler.key(),
@@ -131,7 +138,7 @@ def base_answers(
     count = len(questions)
     found = store.get(key)
     if found is None:
-        levels = draw(base, questions, store, progress)
+        levels = draw(model, questions, store, progress)
         found = store.put(key, _tensors(answers(levels, questions, jury)))
     progress(count, count)
     return _from_tensors(found)

@@ -141,10 +141,10 @@ def contact_sheet(
 
 def _drawn(images: Tensor, scale: int, blurred: bool) -> list[Image.Image]:  # noqa: FBT001
     pictures = _enlarged(images, scale)
-    return [_beyond_recognition(picture) for picture in pictures] if blurred else pictures
+    return [beyond_recognition(picture) for picture in pictures] if blurred else pictures
 
 
-def _beyond_recognition(picture: Image.Image) -> Image.Image:
+def beyond_recognition(picture: Image.Image) -> Image.Image:
     """A few cells' mean colours, run into each other: no sharpening brings back what is gone."""
     cells = picture.resize((_CELLS, _CELLS), Image.Resampling.BOX)
     smooth = cells.resize(picture.size, Image.Resampling.BICUBIC)

@@ -20,7 +20,8 @@ from pipeline.diffusion.load import load_model
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.sampling import Progress
 from pipeline.diffusion.store import Store
-from pipeline.evaluation.answers import answers, base_answers, draw
+from pipeline.evaluation.answers import answers, draw, kept_answers
+from pipeline.evaluation.evidence import Evidence
 from pipeline.evaluation.gallery import gallery
 from pipeline.evaluation.judges.captions import captions_of
 from pipeline.evaluation.jury import Jury
@@ -48,6 +49,7 @@ class Evaluation:
         base_images: the base's of the same prompts and seeds.
         prompts: the N prompts.
         blurred: whether galleries show them beyond recognition.
+        evidence: the answers that the report is made of; None of one that was put together by hand.
     """
 
     report: Report
@@ -55,6 +57,7 @@ class Evaluation:
     base_images: Tensor
     prompts: tuple[Prompt, ...]
     blurred: bool = False
+    evidence: Evidence | None = None
 
     def shown(self, count: int) -> list[int]:
         """Rows of up to `count` pictures worth a look: half of forget prompts, they first."""
@@ -92,6 +95,7 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
     seed: int | None = None,
     repeats: int = 1,
     pictures: Store | None = None,
+    keeps_answers: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Sample the test prompts with a model and its base, and judge both.
@@ -111,6 +115,8 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         repeats: pictures of each prompt, each from its own noise; 1 or more.
         pictures: where the model's are kept while they are made, see `drawn_in`; if None, where
             nobody finds them again.
+        keeps_answers: whether `pictures` gets the verdicts too, so that the same questions about
+            the same model are answered from there the next time.
         progress: told how many of all pictures, the base's included, are done.
 
     Raises:
@@ -127,11 +133,14 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
     count = len(questions)
     seconds: dict[str, float] = {}
     with _timed(seconds, "base"):
-        before = base_answers(base, questions, jury, store, _part(progress, 0, count))
+        before = kept_answers(base, questions, jury, store, _part(progress, 0, count))
     told = _part(progress, count, count)
     if model.fingerprint == base.fingerprint:
         after = before
         told(count, count)
+    elif keeps_answers and pictures is not None:
+        with _timed(seconds, "judging"):  # or finding that it was done
+            after = kept_answers(model, questions, jury, pictures, told)
     else:
         with _timed(seconds, "sampling"):
             levels = _drawn(model, questions, store, pictures, told)
@@ -148,6 +157,7 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         jury.axes,
         jury.identity.classifier.fingerprint,
     )
+    asked_again = (questions.rows(again), after.verdicts.rows(again))
     after, before, questions = after.rows(rows), before.rows(rows), questions.rows(rows)
     report = report_on(
         after,
@@ -168,7 +178,8 @@ def evaluate(  # noqa: PLR0913  (what is judged, on what, by whom, and how often
         seconds=seconds,
     )
     blurred = is_blurred(experiment, [prompt.text for prompt in questions.prompts])
-    return Evaluation(report, after.images, before.images, questions.prompts, blurred)
+    evidence = Evidence(questions, after, before, asked_again, prompt_set, jury.axes, repeats)
+    return Evaluation(report, after.images, before.images, questions.prompts, blurred, evidence)
 
 
 def drawn_in(folder: Path, store: Store) -> Store:

@@ -46,17 +46,33 @@ def kernel_distance(features: Floats, base_features: Floats) -> float:
     Raises:
         ValueError: the sets differ in shape, or hold fewer than two pictures.
     """
+    pairs = kernel_pairs(features, base_features)
+    count = len(features)
+    return float((pairs.sum() - np.trace(pairs)) / (count * (count - 1)))
+
+
+def kernel_pairs(features: Floats, base_features: Floats) -> Floats:
+    """What each pair of pictures adds to the sum of `kernel_distance`: (N, N).
+
+    The two cross terms, which have the same sum, are both taken as k(x_i, y_j).
+
+    Args:
+        features: (N, D) of one set.
+        base_features: (N, D) of the other, row by row its partners.
+
+    Raises:
+        ValueError: the sets differ in shape, or hold fewer than two pictures.
+    """
     if features.shape != base_features.shape or len(features) < _LEAST:
         raise ValueError(
             "expected the features (N, D) of at least two pictures and of as many of the base's, "
             f"got {features.shape} and {base_features.shape}; raise `prompts.test`"
         )
     if np.array_equal(features, base_features):
-        return 0.0  # which rounding would miss by a few 1e-16
+        # Which rounding would miss by a few 1e-16.
+        return np.zeros((len(features), len(features)))
     within = _kernel(features, features) + _kernel(base_features, base_features)
-    pairs = within - 2 * _kernel(features, base_features)  # both cross terms have the same sum
-    count = len(features)
-    return float((pairs.sum() - np.trace(pairs)) / (count * (count - 1)))
+    return within - 2 * _kernel(features, base_features)
 
 
 def _kernel(left: Floats, right: Floats) -> Floats:

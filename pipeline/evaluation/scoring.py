@@ -121,6 +121,12 @@ def score(
     return Scores(metrics, near, {axis: by_value[axis] for axis in concept.words.concept_axes})
 
 
+def none_axis(concept: Concept, axes: Mapping[str, Sequence[str]]) -> str | None:
+    """The axis on which the classifier can say that it sees nothing it knows; None if on none."""
+    candidates = (*judged_axes(concept), *axes)
+    return next((each for each in candidates if NONE_OF_THESE in axes[each]), None)
+
+
 def names_concept(prompts: Sequence[Prompt], concept: Concept) -> NDArray[np.bool_]:
     """Which prompts name one of the forgotten values: (N,)."""
     return np.array([prompt.labels.get(concept.kind) in concept.forgotten for prompt in prompts])
@@ -139,9 +145,7 @@ def _none_shares(
     axes: Mapping[str, Sequence[str]],
 ) -> dict[str, float]:
     """How often the classifier sees nothing that it knows; nothing where it cannot say so."""
-    axis = next(
-        (each for each in (*judged_axes(concept), *axes) if NONE_OF_THESE in axes[each]), None
-    )
+    axis = none_axis(concept, axes)
     if axis is None:
         return {}
     seen, none = verdicts.predicted(axis).numpy(), list(axes[axis]).index(NONE_OF_THESE)

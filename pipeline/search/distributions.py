@@ -75,6 +75,33 @@ def from_optuna(
     return values
 
 
+def to_params(
+    distributions: Mapping[str, Distribution], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The inverse of `from_optuna`, for values from elsewhere; of a simplex, one of its inverses.
+
+    Raises:
+        ValueError: a value is none that its distribution can draw.
+    """
+    params: dict[str, Any] = {}
+    for path, distribution in distributions.items():
+        value = values[path]
+        match distribution:
+            case Uniform(low, high) if _is_number(value) and low <= value <= high:
+                params[path] = float(value)
+            case IntUniform(low, high) if _is_number(value) and low <= value <= high:
+                params[path] = int(value)
+            case Choice(options) if (place := _place(value, options)) is not None:
+                params[path] = _labels(options)[place]
+            case Simplex(names) if set(value) == set(names):
+                # Exponential variables with a mean of one, as those that are drawn have.
+                draws = {name: math.exp(-len(names) * value[name]) for name in names}
+                params |= {_draw(path, n): min(d, 1 - _EDGE) for n, d in draws.items()}
+            case _:
+                raise ValueError(f"{path} can't have its value here")
+    return params
+
+
 def shares(draws: Mapping[str, float]) -> dict[str, float]:
     """Shares that sum to one, of a uniform draw in (0, 1) a name."""
     exponentials = {name: -math.log(draw) for name, draw in draws.items()}
@@ -91,6 +118,17 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[path] = value
     return flat
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _place(value: Any, options: tuple[Scalar, ...]) -> int | None:
+    """Where a value stands among options; a number also where another of its kind equals it."""
+    same = [i for i, option in enumerate(options) if type(option) is type(value)]
+    alike = [i for i, option in enumerate(options) if _is_number(option) and _is_number(value)]
+    return next((i for i in (*same, *alike) if options[i] == value), None)
 
 
 def _draw(path: str, name: str) -> str:

@@ -23,6 +23,7 @@ from pipeline.search.places import EXPERIMENT, TELEMETRY, WEIGHTS
 from pipeline.search.records import SweepRecord, TrialRecord
 
 _PLAIN_SECONDS = 10.0
+_STOPPED_SHOWN = 4
 
 
 class View(Protocol):
@@ -197,6 +198,9 @@ def _table(sweep: SweepRecord, concurrent: int, clock: Clock) -> RenderableType:
         grid.add_row(f"best {name}", f"{value:.3f} (trial {number}{beside})")
     on_front, volume = _covered(sweep)
     grid.add_row("front", f"{on_front} trials, hypervolume {volume:.3f}")
+    stopped = [f"{t.number} after step {t.stopped_at}" for t in sweep.trials if t.stopped_at]
+    if stopped:
+        grid.add_row("stopped early", f"trial {', '.join(stopped[-_STOPPED_SHOWN:])}")
     left = time_left(sweep, concurrent, clock)
     grid.add_row("time left", "unknown yet" if left is None else duration(left))
     for trial in sweep.trials:

@@ -28,6 +28,8 @@ WEIGHTS: Final = "weights.safetensors"
 REPORT: Final = "report.json"
 GALLERY: Final = "gallery.png"
 SAMPLES: Final = "samples.safetensors"
+THUMBNAILS: Final = "thumbnails.json"
+"""The gallery's pictures once more, small and one by one, for pages."""
 PICTURES: Final = "pictures"
 """Of a judged model, until its report is written."""
 CHECKPOINTS: Final = "checkpoints"
@@ -77,3 +79,7 @@ def store_root() -> Path:
 def trial_name(number: int) -> str:
     """A trial's folder inside its sweep: `trials/0007`."""
     return f"trials/{number:04d}"
+
+
+EXHIBITS: Final = "samples"
+"""In a promoted folder: judged pictures that can be drawn again and compared."""

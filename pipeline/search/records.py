@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
@@ -15,7 +16,7 @@ from pipeline.config.problems import quote
 from pipeline.search.distributions import flatten, from_optuna
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE, SPACE, STUDY, SWEEP, trial_name
-from pipeline.search.study import load_study
+from pipeline.search.study import is_prior, load_study
 
 TrialStatus = Literal["running", "complete", "failed", "pruned"]
 SweepStatus = Literal["running", "finished", "interrupted"]
@@ -48,7 +49,7 @@ class TrialRecord:
     """One trial.
 
     Attributes:
-        number: from 0, in the order in which trials were proposed.
+        number: in the order in which trials were proposed; from 0, see `SweepRecord.trials`.
         state: where it stands; the last session's trials are `running` after a crash too.
         params: dotted path -> drawn value; a simplex at `path` as `path.NAME` -> share.
         values: the objectives, in the sweep's order; None unless complete.
@@ -85,8 +86,10 @@ class SweepRecord:
         space: what is searched.
         objectives: metric -> direction, in the order of the trials' values.
         base_metrics: the base model's, on the same prompts and seeds; empty until it is judged.
-        trials: by number.
+        trials: by number; where it has learned from earlier ones, theirs have the first numbers and
+            are not among these.
         status: `running` after a crash too, until it is resumed.
+        priors: number of trials that it has learned from, by earlier sweep.
     """
 
     name: str
@@ -96,6 +99,7 @@ class SweepRecord:
     base_metrics: dict[str, float]
     trials: tuple[TrialRecord, ...]
     status: SweepStatus
+    priors: dict[str, int] = field(default_factory=dict)
 
 
 def read_sweep(folder: Path) -> SweepRecord:
@@ -150,6 +154,7 @@ class SweepReader:
             base_metrics=(read_json(folder / BASE) or {}).get("metrics", {}),
             trials=self._read_trials(space, space.name),
             status=cast("SweepStatus", status),
+            priors=self._count_priors(),
         )
 
     def _read_space(self) -> SearchSpace:
@@ -171,8 +176,12 @@ class SweepReader:
         return tuple(
             self._read_trial(space, trial)
             for trial in self._study.get_trials(deepcopy=False)
-            if trial.state in _STATES
+            if trial.state in _STATES and not is_prior(trial)
         )
+
+    def _count_priors(self) -> dict[str, int]:
+        trials = () if self._study is None else self._study.get_trials(deepcopy=False)
+        return dict(Counter(t.user_attrs["prior"]["sweep"] for t in trials if is_prior(t)))
 
     def _read_trial(self, space: SearchSpace, trial: FrozenTrial) -> TrialRecord:
         known = self._ended.get(trial.number)

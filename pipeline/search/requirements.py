@@ -5,9 +5,17 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Final
 
-from pipeline.config import Choice, ConfigError, Problem, SearchSpace, Simplex
+from pipeline.config import (
+    Choice,
+    ConfigError,
+    EvaluationConfig,
+    GateConfig,
+    Problem,
+    SearchSpace,
+    Simplex,
+)
 from pipeline.config.fairness import example
-from pipeline.prompts import build_prompt_set, check_sources
+from pipeline.prompts import PromptSet, build_prompt_set, check_sources
 
 _THROUGH_TORCHJD: Final = frozenset({"mgda", "cagrad", "upgrad"})
 
@@ -37,17 +45,37 @@ def check_requirements(space: SearchSpace) -> None:
 
 
 def check_words(space: SearchSpace) -> None:
-    """Refuse words, sources of prompts and objectives that the vocabulary lacks.
+    """Refuse words, sources of prompts, objectives and gates that the vocabulary lacks.
 
     Raises:
         ConfigError: what lacks, and how to mend it.
     """
     first = example(space)
-    concept = build_prompt_set(first.concept, first.prompts).concept
+    prompt_set = build_prompt_set(first.concept, first.prompts)
+    concept = prompt_set.concept
     searched = space.distributions.get("prompts.retain_mix")
     if isinstance(searched, Simplex):
         check_sources(searched.names, concept.words)
+    if first.gate is not None:
+        _check_gate(first.gate, prompt_set, first.evaluation)
     if concept.other is None and "cra" in first.objectives:
         expected = f"a metric that is measured, as {concept.words.name} has one axis of concepts"
         remedy = "nothing lies on another one: optimise ira, worst_neighbour or alignment"
         raise ConfigError([Problem("objectives.cra", expected, "cra", remedy)])
+
+
+def _check_gate(gate: GateConfig, prompt_set: PromptSet, settings: EvaluationConfig) -> None:
+    """Refuse a gate that no model can pass here.
+
+    Raises:
+        ConfigError: nothing measures one of its metrics, or too few prompts do.
+        ValueError: there is no second classifier.
+    """
+    # Judges bring torch, which a space without a gate need not wait for.
+    from pipeline.evaluation.gate_reach import unmeasured
+    from pipeline.evaluation.locate import classifier_in
+
+    problems = list(unmeasured(gate, prompt_set))
+    if problems:
+        raise ConfigError(problems)
+    classifier_in("second", settings)

@@ -16,6 +16,7 @@ from pipeline.config import Experiment
 from pipeline.search.files import read_json, write_json
 from pipeline.search.outcome import Outcome
 from pipeline.search.places import ATTEMPT, ERROR, FAILURE, SHORTAGE, WEIGHTS
+from pipeline.unlearning.rungs import AT_A_RUNG
 
 _CPU_WORDS: Final = ("can't allocate memory", "not enough memory")
 _ADVICE: Final = (
@@ -51,6 +52,7 @@ def take_up(folder: Path, experiment: Experiment) -> Outcome | None:
         halved.append(stage)
         write_json(folder / SHORTAGE, known)
     (folder / ERROR).unlink(missing_ok=True)
+    (folder / AT_A_RUNG).unlink(missing_ok=True)
     write_json(folder / ATTEMPT, _machine())
     return None
 
@@ -105,7 +107,8 @@ def _is_shortage(error: BaseException) -> bool:
 
 
 def _stage(folder: Path) -> Stage:
-    return "judging" if (folder / WEIGHTS).exists() else "training"
+    shown = (folder / WEIGHTS, folder / AT_A_RUNG)
+    return "judging" if any(path.exists() for path in shown) else "training"
 
 
 def _was_killed_for_memory(folder: Path) -> bool:

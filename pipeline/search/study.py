@@ -27,11 +27,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipeline.config import SearchSpace
-from pipeline.search.distributions import from_optuna, to_optuna
+from pipeline.search.distributions import from_optuna, to_optuna, to_params
 from pipeline.search.halving import Verdict, verdict
 from pipeline.search.outcome import Outcome
 from pipeline.search.pareto import front_mask
 from pipeline.search.places import STUDY, trial_name
+from pipeline.search.priors import Priors
 from pipeline.search.rung import RungReport
 from pipeline.search.samplers import sampler_for
 
@@ -74,8 +75,38 @@ class SweepStudy:
     @property
     def remaining(self) -> int:
         """Trials that the budget has left, apart from those that are running."""
-        asked = sum(t.state != TrialState.WAITING for t in self._study.get_trials(deepcopy=False))
+        asked = sum(t.state != TrialState.WAITING for t in self._own())
         return max(0, self.space.budget.trials - asked)
+
+    def learn(self, priors: Priors) -> None:
+        """Take up the trials of an earlier sweep, those that are not there yet.
+
+        Samplers see them; they are complete, but marked as what they are (`is_prior`).
+        """
+        there = {t.user_attrs["prior"]["trial"] for t in self._prior_of(priors.sweep)}
+        for trial in priors.trials:
+            if trial.number not in there:
+                mark = {"sweep": priors.sweep, "trial": trial.number}
+                self._study.add_trial(
+                    optuna.trial.create_trial(
+                        params=trial.params,
+                        distributions=self._distributions,
+                        values=list(trial.values),
+                        user_attrs={"prior": mark},
+                    )
+                )
+        known = self._study.user_attrs.get("learned", [])
+        self._study.set_user_attr("learned", [*known, priors.sweep])
+
+    @property
+    def learned(self) -> list[str]:
+        """Earlier sweeps whose trials have been taken up, all of them."""
+        return list(self._study.user_attrs.get("learned", []))
+
+    def begin_with(self, values: Mapping[str, Any]) -> None:
+        """Have the first trial take some values; nothing once there is a trial."""
+        if not self._own():
+            self._study.enqueue_trial(to_params(self.space.distributions, values))
 
     def ask(self) -> Proposal:
         """A new trial.
@@ -83,7 +114,10 @@ class SweepStudy:
         What is proposed depends on the budget's seed, the trial's number and the results so far,
         so that a sweep that was interrupted goes on as it would have.
         """
-        number = len(self._study.get_trials(deepcopy=False))
+        trials = self._study.get_trials(deepcopy=False)
+        # One that waits has its number, and its values, already.
+        waiting = (t.number for t in trials if t.state == TrialState.WAITING)
+        number = next(waiting, len(trials))
         self._study.sampler = sampler_for(self.space.budget, number)
         trial = self._study.ask(self._distributions)
         return self._proposal(trial.number, trial.params)
@@ -126,7 +160,7 @@ class SweepStudy:
         told = self.space.objectives
         mine = [report.values.get(name, math.nan) for name in told]
         there: dict[int, list[float]] = {number: mine}
-        for trial in self._study.get_trials(deepcopy=False):
+        for trial in self._own():
             for entry in trial.user_attrs.get("rungs", []):
                 if entry["rung"] != report.rung:
                     continue
@@ -146,12 +180,19 @@ class SweepStudy:
 
     def beaten(self) -> list[int]:
         """Numbers of the trials that have ended and are not on the front, and never will be."""
-        ended = [t for t in self._study.get_trials(deepcopy=False) if t.state.is_finished()]
+        ended = [t for t in self._own() if t.state.is_finished()]
         complete = [t for t in ended if t.state == TrialState.COMPLETE]
         directions = list(self.space.objectives.values())
         mask = front_mask([t.values for t in complete], directions)
         front = {t.number for t, on_front in zip(complete, mask, strict=True) if on_front}
         return [t.number for t in ended if t.number not in front]
+
+    def _own(self) -> list[FrozenTrial]:
+        return [t for t in self._study.get_trials(deepcopy=False) if not is_prior(t)]
+
+    def _prior_of(self, sweep: str) -> list[FrozenTrial]:
+        trials = filter(is_prior, self._study.get_trials(deepcopy=False))
+        return [trial for trial in trials if trial.user_attrs["prior"]["sweep"] == sweep]
 
     def _proposal(self, number: int, params: Mapping[str, Any]) -> Proposal:
         self._note(number, {"folder": trial_name(number)})
@@ -175,6 +216,11 @@ class SweepStudy:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def is_prior(trial: FrozenTrial) -> bool:
+    """Whether a study's trial is an earlier sweep's: never on the front, and in no count."""
+    return "prior" in trial.user_attrs
 
 
 def load_study(folder: Path, name: str) -> optuna.Study:

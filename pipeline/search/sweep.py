@@ -19,6 +19,7 @@ from pipeline import __version__
 from pipeline.config import SearchSpace, dump_space, load_space
 from pipeline.search.cluster import concurrency, ray_session
 from pipeline.search.crew import prepare_on_cluster
+from pipeline.search.defaults import default_values
 from pipeline.search.driver import drive_trial, driver_resources
 from pipeline.search.files import read_json, write_json, write_text
 from pipeline.search.lineage import with_lineage
@@ -31,9 +32,13 @@ from pipeline.search.requirements import check_requirements
 from pipeline.search.rung_scheduler import RungScheduler
 from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
+from pipeline.search.warm_start import read_priors
 
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
+
+_MAY_CHANGE: Final = ("budget", "gate", "scaling")
+"""Sections that decide nothing about a trial's result."""
 
 _LEAST_FREE_BYTES: Final = 500 * 10**6
 
@@ -53,7 +58,7 @@ def run_sweep(
     after any crash that leaves this process alive.
 
     Args:
-        space: what is searched; a resumed sweep may have another budget and scaling. What a
+        space: what is searched; a resumed sweep may have another budget, gate and scaling. What a
             promoted base has forgotten already is filled in and recorded.
         folder: of the sweep; a new one must not exist, a resumed one must.
         resume: whether to go on with the sweep in the folder.
@@ -63,7 +68,8 @@ def run_sweep(
 
     Raises:
         ValueError: the folder holds a sweep and `resume` is false, or none and it is true, or one
-            of another space; another process runs it; a model, a judge or disk space is missing.
+            of another space; another process runs it; a model, a judge or disk space is missing;
+            what it should learn from is no sweep of the same base and objectives.
         OSError: the disk became full; the sweep goes on from there once there is room.
     """
     folder = folder.resolve()
@@ -74,6 +80,9 @@ def run_sweep(
         _check_disk(folder)
         if resume:
             read_sweep(folder)
+        else:
+            for sweep in space.budget.warm_start:
+                read_priors(sweep, space, folder)  # before anything is waited for
         folder.mkdir(parents=True, exist_ok=True)
         with folder_lock(folder):
             if resume:
@@ -116,7 +125,7 @@ def _run(
                 view.show(reader.read(), concurrent)
                 on_change()
 
-            study = SweepStudy(folder, space)
+            study = _open_study(space, folder, view)
             searcher = StudySearcher(study, folder, concurrent, changed)
             changed()
             if searcher.planned:
@@ -129,6 +138,20 @@ def _run(
     finally:
         # Tune's own books are never read again; on a full disk they make room for the last words.
         shutil.rmtree(folder / RAY, ignore_errors=True)
+
+
+def _open_study(space: SearchSpace, folder: Path, view: View) -> SweepStudy:
+    """The sweep's study, with all that its first trial is to know."""
+    study = SweepStudy(folder, space)
+    for sweep in space.budget.warm_start:
+        # Of what it has learned already, a resumed sweep needs no more.
+        if sweep not in study.learned:
+            priors = read_priors(sweep, space, folder)
+            study.learn(priors)
+            view.prepare(priors.in_words(), 0, 0)
+    if space.budget.start_from_defaults:
+        study.begin_with(default_values(space))
+    return study
 
 
 def _tune(
@@ -213,14 +236,13 @@ def _check_same_space(space: SearchSpace, folder: Path) -> None:
     changed = [
         section
         for section in sorted(known.tree.keys() | space.tree.keys())
-        if section not in {"budget", "scaling"}
-        and known.tree.get(section) != space.tree.get(section)
+        if section not in _MAY_CHANGE and known.tree.get(section) != space.tree.get(section)
     ]
     if changed:
         raise ValueError(
             f"{folder}: expected the search space that the sweep began with, got another "
-            f"{', '.join(changed)}; only budget and scaling may change: start a new sweep with "
-            "--name for the rest"
+            f"{', '.join(changed)}; only {', '.join(_MAY_CHANGE)} may change: start a new sweep "
+            "with --name for the rest"
         )
 
 

@@ -26,6 +26,7 @@ from pipeline.evaluation.judge import drawn_in, evaluate
 from pipeline.evaluation.locate import Seat
 from pipeline.evaluation.questions import questions_of
 from pipeline.evaluation.samples import save_samples
+from pipeline.evaluation.thumbnails import save_thumbnails
 from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import write_json, write_text
 from pipeline.search.laps import Laps
@@ -43,6 +44,7 @@ from pipeline.search.places import (
     REPORT,
     SAMPLES,
     STOPPED,
+    THUMBNAILS,
     TIMING,
     WEIGHTS,
 )
@@ -57,8 +59,7 @@ from pipeline.unlearning import (
     training_pictures,
 )
 from pipeline.unlearning.batches import TrainingSet
-from pipeline.unlearning.rungs import NO_RUNGS, Rungs, StoppedEarlyError
-from pipeline.unlearning.trainer import AT_A_RUNG
+from pipeline.unlearning.rungs import AT_A_RUNG, NO_RUNGS, Rungs, StoppedEarlyError
 from pipeline.unlearning.workers import ALONE, Workers
 
 _STRAY_SECONDS: Final = 120.0
@@ -181,9 +182,12 @@ def _lead(
             repeats=judgement.repeats,
             pictures=pictures,
         )
-        evaluation.draw_gallery(folder / GALLERY, experiment.evaluation.gallery)
+        settings = experiment.evaluation
+        evaluation.draw_gallery(folder / GALLERY, settings.gallery)
+        blur = settings.blur is True
+        save_thumbnails(evaluation, settings.gallery, folder / THUMBNAILS, blur=blur)
         if judgement.keeps_samples:
-            save_samples(evaluation, experiment.evaluation.gallery, folder / SAMPLES)
+            save_samples(evaluation, settings.gallery, folder / SAMPLES)
     write_json(folder / TIMING, laps.total())
     # Last: with its report a trial has ended.
     evaluation.report.save(folder / REPORT)

@@ -1,18 +1,15 @@
-"""The Pareto front and its hypervolume, as pages to explore and as pictures for reports.
+"""The Pareto front and its hypervolume as pictures for reports; `page` has them to explore.
 
-Pages come from Plotly, pictures from matplotlib (Plotly's pictures need a browser). Groups of
-trials differ by shape and filling as well as by colour; the colours are Okabe and Ito's, which
-people with any of the usual colour blindnesses tell apart.
+Groups of trials differ by shape and filling as well as by colour; the colours are Okabe and Ito's,
+which people with any of the usual colour blindnesses tell apart.
 """
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -46,54 +43,12 @@ class _Axes:
         return x, _title(self.y, self.y_direction)
 
 
-def pareto_page(table: Table) -> go.Figure:
-    """The front, dominated trials and the base model; hovering shows a trial's parameters.
+def pareto_picture(table: Table, path: Path) -> None:
+    """Draw the front as a PNG: all trials on the left, the front close up on the right.
 
     With more than two objectives the first two are drawn, and the front is that of all of them;
-    with one, its values over trials.
-    """
-    axes = _axes(table)
-    front, others = _groups(table, axes)
-    figure = go.Figure()
-    figure.add_trace(
-        _markers(table, axes, others, "dominated", symbol="circle-open", color=_OTHERS, size=9)
-    )
-    if axes.x is not None and len(table.objectives) == 2:  # noqa: PLR2004
-        figure.add_trace(_staircase(table, axes, front))
-    figure.add_trace(_markers(table, axes, front, "front", symbol="diamond", color=_FRONT, size=12))
-    base = _base_point(table, axes)
-    if base is not None:
-        figure.add_trace(
-            go.Scatter(
-                x=[base[0]],
-                y=[base[1]],
-                name="base model",
-                mode="markers+text",
-                text=["base"],
-                textposition="top center",
-                marker={"symbol": "x", "size": 12, "color": _BASE},
-                hovertext=[_lines("base model", dict(table.base), {})],
-                hoverinfo="text",
-            )
-        )
-    elif axes.x is None and axes.y in table.base:
-        figure.add_hline(table.base[axes.y], line_dash="dot", annotation_text="base")
-    figure.update_layout(
-        title={"text": f"{html.escape(table.sweep)}: {_counts(table)}"},
-        xaxis_title=axes.titles[0],
-        yaxis_title=axes.titles[1],
-        template="plotly_white",
-        legend={"orientation": "h", "y": -0.15},
-        hoverlabel={"align": "left"},
-    )
-    return figure
-
-
-def pareto_picture(table: Table, path: Path) -> None:
-    """The same as a PNG: all trials on the left, the front close up on the right.
-
-    Members of the front carry their trial's number; one failed erasure would otherwise push them
-    all into a corner.
+    with one, its values over trials. Members of the front carry their trial's number; one failed
+    erasure would otherwise push them all into a corner.
     """
     axes = _axes(table)
     front, _ = _groups(table, axes)
@@ -144,41 +99,19 @@ def _draw_front(table: Table, axes: _Axes, plot: Axes, *, numbered: bool = False
         plot.axhline(table.base[axes.y], color=_BASE, ls=":", label="base model")
 
 
-def hypervolume_page(table: Table) -> go.Figure:
-    """How much the front covers after each trial."""
-    history = table.hypervolume()
-    figure = go.Figure(
-        go.Scatter(
-            x=list(history),
-            y=list(history.values()),
-            mode="lines+markers",
-            line={"shape": "hv", "color": _FRONT},
-            hovertemplate="trial %{x}<br>hypervolume %{y:.4f}<extra></extra>",
-        )
-    )
-    figure.update_layout(
-        title={"text": f"{html.escape(table.sweep)}: hypervolume over trials"},
-        xaxis_title="trial",
-        yaxis_title="hypervolume",
-        template="plotly_white",
-    )
-    return figure
-
-
-def hypervolume_picture(table: Table, path: Path) -> None:
-    """The same as a PNG."""
-    history = table.hypervolume()
+def hypervolume_picture(table: Table, path: Path, reference: Table | None = None) -> None:
+    """How much the front covers after each trial, beside a reference's if there is one."""
     figure, plot = _canvas(f"{table.sweep}: hypervolume over trials", "trial", "hypervolume")
-    plot.plot(
-        list(history), list(history.values()), color=_FRONT, marker=".", drawstyle="steps-post"
-    )
+    for each, colour, line in ((reference, _BASE, ":"), (table, _FRONT, "-")):
+        history = {} if each is None else each.hypervolume()
+        if history:
+            name = table.sweep if each is table else "random search of the same space"
+            trials, values = list(history), list(history.values())
+            plot.plot(trials, values, color=colour, ls=line, ds="steps-post", label=name)
+    if reference is not None:
+        plot.legend(frameon=False)
     plot.xaxis.set_major_locator(MaxNLocator(integer=True))
     _write(figure, path)
-
-
-def write_page(figure: go.Figure, path: Path) -> None:
-    """Write a page that needs no network: Plotly's program is inside."""
-    figure.write_html(path, include_plotlyjs=True, full_html=True)
 
 
 def _axes(table: Table) -> _Axes:
@@ -196,39 +129,6 @@ def _groups(table: Table, axes: _Axes) -> tuple[list[Row], list[Row]]:
     return front, [row for row in complete if row.trial not in table.front]
 
 
-def _markers(table: Table, axes: _Axes, rows: list[Row], name: str, **marker: Any) -> go.Scatter:
-    points = [axes.of(table, row) for row in rows]
-    return go.Scatter(
-        x=[x for x, _ in points],
-        y=[y for _, y in points],
-        name=name,
-        mode="markers",
-        marker=marker | {"line": {"width": 2, "color": marker["color"]}},
-        customdata=[row.trial for row in rows],
-        hovertext=[
-            _lines(f"trial {row.trial} ({name})", dict(row.metrics), dict(row.params))
-            for row in rows
-        ],
-        hoverinfo="text",
-    )
-
-
-def _staircase(table: Table, axes: _Axes, front: list[Row]) -> go.Scatter:
-    points = [axes.of(table, row) for row in front]
-    return go.Scatter(
-        x=[x for x, _ in points],
-        y=[y for _, y in points],
-        mode="lines",
-        line={
-            "shape": "vh" if axes.x_direction == "maximize" else "hv",
-            "color": _FRONT,
-            "width": 1,
-        },
-        hoverinfo="skip",
-        showlegend=False,
-    )
-
-
 def _drawstyle(axes: _Axes) -> str:
     return "steps-pre" if axes.x_direction == "maximize" else "steps-post"
 
@@ -237,16 +137,6 @@ def _base_point(table: Table, axes: _Axes) -> tuple[float, float] | None:
     if axes.x is None or axes.x not in table.base or axes.y not in table.base:
         return None
     return table.base[axes.x], table.base[axes.y]
-
-
-def _lines(title: str, metrics: dict[str, float], params: dict[str, Any]) -> str:
-    numbers = [f"{html.escape(name)} = {value:.4g}" for name, value in metrics.items()]
-    chosen = [f"{html.escape(name)} = {_short(value)}" for name, value in params.items()]
-    return "<br>".join([f"<b>{title}</b>", *numbers, *(["", *chosen] if chosen else [])])
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
 
 
 def _counts(table: Table) -> str:

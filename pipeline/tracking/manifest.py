@@ -18,7 +18,10 @@ def file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
     """SHA-256 and size in bytes of every file of a folder, except its manifest, by path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
-        path.relative_to(folder).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        path.relative_to(folder).as_posix(): {
+            "sha256": file_digest(path),
+            "bytes": path.stat().st_size,
+        }
         for path in files
         if path != folder / MANIFEST
     }
@@ -35,6 +38,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _sha256(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,6 +21,7 @@ from pipeline.search.places import SWEEP
 from pipeline.search.records import SweepReader, SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect, experiment_id, set_patience
 from pipeline.tracking.ledger import Ledger, Sent, server_name
+from pipeline.tracking.page.sweep_data import SweepPages
 from pipeline.tracking.sweep_run import (
     send_hypervolume,
     send_summary,
@@ -87,6 +88,7 @@ class Mirror:
         self._thread: threading.Thread | None = None
         self._backlog = Backlog(reason="nothing was sent yet")
         self._to: Destination | None = None
+        self._pages = SweepPages()
         self._figures_at = -_FIGURES_EVERY
         self._ledger_due = 0.0
 
@@ -158,7 +160,7 @@ class Mirror:
         table = table_of(record)
         ledger = Ledger.load(self.folder / LEDGER, self.uri)
         unsent = tuple(t.number for t in record.trials if not _settled(t, ledger, table))
-        digest = summary_digest(record, table)
+        digest = summary_digest(record, table, self._pages)
         # Only the server can tell whether it still has what it once got: asked once, and again
         # after every failure.
         if self._to is not None and not unsent and ledger.summary == digest:
@@ -171,7 +173,7 @@ class Mirror:
         if figures and not backlog.summary and ledger.summary != digest:
             try:
                 send_hypervolume(to, ledger, table)
-                send_summary(to, ledger, record, table)
+                send_summary(to, ledger, record, table, self._pages)
             except Exception as error:  # noqa: BLE001 - the same
                 return Backlog(backlog.trials, summary=True, reason=_said(error))
             self._figures_at = time.monotonic()

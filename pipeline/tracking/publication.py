@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.evaluation.report import Report
-from pipeline.search.places import GALLERY
+from pipeline.search.places import GALLERY, MANIFEST
 from pipeline.search.records import SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect
 from pipeline.tracking.forms import Form
+from pipeline.tracking.gate_record import log_gate, tags_of
+from pipeline.tracking.gate_result import GateResult
+from pipeline.tracking.gate_section import gate_section
 from pipeline.tracking.ledger import Ledger, Sent, server_name
+from pipeline.tracking.manifest import file_digest
+from pipeline.tracking.markdown import code, escaped
+from pipeline.tracking.marks import marking
 from pipeline.tracking.mirror import LEDGER, Mirror
-from pipeline.tracking.registry import Registered, register
+from pipeline.tracking.registry import Listing, Registered, register
+from pipeline.tracking.story import came_from, tell_promotion
+from pipeline.tracking.table import table_of
 from pipeline.tracking.trial_run import log_image_once, log_metrics
 
 if TYPE_CHECKING:
@@ -35,14 +43,16 @@ _DESCRIBED: Final = (
 """Metrics in a version's description, as far as measured; all others are in its report."""
 _TAGGED: Final = ("ua", "ira", "cra", "alignment")
 """Those that are tags of a version too."""
+_AS_CHAMPION: Final = Listing()
 
 
 def publish(
     record: SweepRecord,
     trial: TrialRecord,
     place: tuple[Form, Path],
-    report: Report,
+    judged: GateResult,
     uri: str,
+    listing: Listing = _AS_CHAMPION,
 ) -> tuple[Registered, str]:
     """Upload a promoted folder, in whatever form, under its trial's run and register it.
 
@@ -56,7 +66,8 @@ def publish(
 
     folder = place[1]
     backlog = Mirror(record.folder, uri).sync_once()
-    sent = Ledger.load(record.folder / LEDGER, uri).trials.get(trial.number)
+    ledger = Ledger.load(record.folder / LEDGER, uri)
+    sent = ledger.trials.get(trial.number)
     if sent is None or trial.number in backlog.trials:
         raise ValueError(
             f"{server_name(uri)}: expected MLflow to take trial {trial.number}, got: "
@@ -65,7 +76,8 @@ def publish(
         )
     client = connect(uri, timeout=_TIMEOUT, retries=_RETRIES)
     try:
-        registered = _register(client, record, trial, place, report, sent)
+        registered = _register(client, record, trial, place, judged, (sent, listing))
+        tell_promotion(client, ledger, table_of(record), trial)
     except (MlflowException, OSError) as error:
         raise ValueError(
             f"{server_name(uri)}: expected MLflow to register the model, got: "
@@ -80,16 +92,19 @@ def _register(
     record: SweepRecord,
     trial: TrialRecord,
     form_and_folder: tuple[Form, Path],
-    report: Report,
-    sent: Sent,
+    judged: GateResult,
+    how: tuple[Sent, Listing],
 ) -> Registered:
     form, folder = form_and_folder
+    sent, listing = how
+    report = judged.report
     # A place of its own for every promotion: an earlier version's files must not change.
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     place = f"promoted/{moment}"
     client.log_artifacts(sent.run, str(folder), place)
     confirmed = {f"promotion/{name}": value for name, value in report.metrics.items()}
     log_metrics(client, sent.run, sent.start, confirmed, 0)
+    log_gate(client, sent.run, judged)
     if (folder / GALLERY).is_file():
         log_image_once(client, sent.run, folder / GALLERY, f"promoted {moment}", 0)
     earlier = report.regression
@@ -101,21 +116,25 @@ def _register(
         **({"erased_before": ", ".join(each.concept for each in earlier)} if earlier else {}),
         "base": report.base,
         "model": report.model,
+        # The manifest vouches for every file; this vouches for the manifest.
+        "manifest": file_digest(folder / MANIFEST),
+        **tags_of(judged),
         **{name: f"{report.metrics[name]:.6g}" for name in _TAGGED if name in report.metrics},
     }
-    registered = register(
+    return register(
         client,
-        record.name,
+        listing.name or record.name,
         f"runs:/{sent.run}/{place}",
         sent.run,
         tags=tags,
-        description=_description(record, trial, report),
+        description="\n".join([_description(record, trial, judged), "", came_from(client, sent)]),
+        challenger=listing.challenger,
+        tell=marking(record.folder.parent),
     )
-    client.set_tag(sent.run, "promoted", f"{registered.name} version {registered.version}")
-    return registered
 
 
-def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str:
+def _description(record: SweepRecord, trial: TrialRecord, judged: GateResult) -> str:
+    report = judged.report
     rows = [
         f"| {name} | {report.metrics[name]:.4f} | {report.base_metrics[name]:.4f} |"
         for name in _DESCRIBED
@@ -124,9 +143,12 @@ def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str
     pictures = report.images.forget + report.images.retain
     return "\n".join(
         [
-            f"**{', '.join(report.concept.values)}** erased: trial {trial.number} of sweep",
-            f"`{record.name}`, judged by `{report.judge.classifier.name}` on {pictures} fresh",
-            "pictures.",
+            (
+                f"**{escaped(', '.join(report.concept.values))}** erased: trial {trial.number} of "
+                f"sweep `{record.name}`, judged by {code(report.judge.classifier.name)} on "
+                f"{pictures} fresh pictures.\n"
+            ),
+            *gate_section(judged),
             "",
             "| metric | this model | base |",
             "|---|---|---|",
@@ -140,7 +162,7 @@ def _description(record: SweepRecord, trial: TrialRecord, report: Report) -> str
 def _singly(report: Report) -> list[str]:
     """Rows for each of several concepts that were erased at once."""
     return [
-        f"| {metric} of {name} | {values[metric]:.4f} | |"
+        f"| {metric} of {escaped(name)} | {values[metric]:.4f} | |"
         for name, values in report.by_concept.items()
         for metric in ("erasure", "ua")
     ]
@@ -151,9 +173,9 @@ def _regression(report: Report) -> list[str]:
     if not report.regression:
         return []
     rows = [
-        f"| {each.concept} | {each.now.ua:.4f} | {each.promoted.ua:.4f} |"
+        f"| {escaped(each.concept)} | {each.now.ua:.4f} | {each.promoted.ua:.4f} |"
         if each.promoted
-        else f"| {each.concept} | {each.now.ua:.4f} | not judged |"
+        else f"| {escaped(each.concept)} | {each.now.ua:.4f} | not judged |"
         for each in report.regression
     ]
     return ["", "| erased before | ua now | ua when promoted |", "|---|---|---|", *rows]

@@ -1,19 +1,40 @@
-"""MLflow's model registry: a version a promotion, and two aliases that say which one counts."""
+"""MLflow's model registry: a version a promotion, and aliases that say which one counts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from pipeline.tracking.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliased, versions_of
+from pipeline.tracking.succession import Tell, finish, promoted, registered
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION: Final = "champion"
-"""Alias of the version promoted last."""
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "PREVIOUS",
+    "Listing",
+    "Registered",
+    "aliased",
+    "register",
+]
 
-PREVIOUS: Final = "previous"
-"""Alias of the champion before it."""
+
+@dataclass(frozen=True)
+class Listing:
+    """As what a promotion is registered.
+
+    Attributes:
+        name: of the registered model; the sweep's if None. Versions of several sweeps under one
+            name have one champion among them.
+        challenger: whether it leaves the champion where it is.
+    """
+
+    name: str | None = None
+    challenger: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,14 +45,16 @@ class Registered:
         name: of the registered model.
         version: its number.
         previous: number of the version that was champion before; None if there was none.
+        alias: that it got.
     """
 
     name: str
     version: int
     previous: int | None
+    alias: str = CHAMPION
 
 
-def register(
+def register(  # noqa: PLR0913  (where, what, from which run, and what is told of it)
     client: MlflowClient,
     name: str,
     source: str,
@@ -39,6 +62,8 @@ def register(
     *,
     tags: Mapping[str, str],
     description: str,
+    challenger: bool = False,
+    tell: Tell = lambda *_: None,
 ) -> Registered:
     """Make a version and hand it the alias `champion`; the earlier champion gets `previous`.
 
@@ -49,24 +74,34 @@ def register(
         run: id of the run that holds it.
         tags: of the version.
         description: of the version, Markdown.
+        challenger: whether it gets the alias `challenger` in place of it.
+        tell: told the standing of every version.
+
+    Raises:
+        ValueError: the model's versions erased something else.
     """
     _ensure_model(client, name)
-    champion = aliased(client, name, CHAMPION)
+    finish(client, name, tell)
+    _check_concept(client, name, tags.get("concept"))
     made = client.create_model_version(
         name, source, run_id=run, tags=dict(tags), description=description
     )
     version = int(made.version)
-    # In this order a kill in between leaves a champion, and never takes `previous` from it.
-    if champion is not None:
-        client.set_registered_model_alias(name, PREVIOUS, str(champion))
-    client.set_registered_model_alias(name, CHAMPION, str(version))
-    return Registered(name, version, champion)
+    if challenger:
+        change = registered(client, name, version, tell)
+        return Registered(name, version, change.was, CHALLENGER)
+    return Registered(name, version, promoted(client, name, version, tell).was)
 
 
-def aliased(client: MlflowClient, name: str, alias: str) -> int | None:
-    """The version that bears an alias; None if there is none."""
-    aliases: dict[str, str] = client.get_registered_model(name).aliases
-    return int(aliases[alias]) if alias in aliases else None
+def _check_concept(client: MlflowClient, name: str, concept: str | None) -> None:
+    """A rollback must not bring back a model that erased something else."""
+    for version in versions_of(client, name).values():
+        if version.tags.get("concept", concept) != concept:
+            raise ValueError(
+                f"{name}: expected a registered model whose versions erased {concept}, got one "
+                f"whose version {version.version} erased {version.tags['concept']}; name another "
+                "one with --into"
+            )
 
 
 def _ensure_model(client: MlflowClient, name: str) -> None:

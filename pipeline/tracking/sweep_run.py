@@ -12,21 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 import pipeline
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE as BASE_METRICS
 from pipeline.search.places import PROMPTS, SPACE, SWEEP
 from pipeline.search.records import SweepRecord
-from pipeline.tracking.figures import (
-    hypervolume_page,
-    hypervolume_picture,
-    pareto_page,
-    pareto_picture,
-    write_page,
-)
+from pipeline.tracking.figure_files import write_figures
 from pipeline.tracking.ledger import Ledger
+from pipeline.tracking.page.document import drawn_by
+from pipeline.tracking.page.sweep_data import SweepPages
+from pipeline.tracking.story import tell_sweep
 from pipeline.tracking.table import Table
 from pipeline.tracking.trial_run import Destination, log_metrics
 
@@ -38,7 +33,6 @@ BASE: Final = "base/"
 
 _STATUS: Final = {"running": "RUNNING", "finished": "FINISHED", "interrupted": "KILLED"}
 _FILES: Final = (SPACE, PROMPTS, BASE_METRICS)
-_DESCRIBED: Final = 20  # members of the front in a run's description, which MLflow cuts at 8000
 
 
 def sweep_tags(record: SweepRecord) -> dict[str, str]:
@@ -108,9 +102,12 @@ def _new_sweep_run(
     )
 
 
-def summary_digest(record: SweepRecord, table: Table) -> str:
-    """Changes when the summary does."""
-    return hashlib.sha256(f"{record.status}\n{table.to_json()}".encode()).hexdigest()
+def summary_digest(record: SweepRecord, table: Table, pages: SweepPages) -> str:
+    """Changes when the summary does, or what draws it."""
+    reference = pages.reference(record)
+    beside = 0 if reference is None else sum(t.values is not None for t in reference.trials)
+    told = f"{record.status}\n{table.to_json()}\n{beside}\n{drawn_by()}"
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def send_hypervolume(to: Destination, ledger: Ledger, table: Table) -> None:
@@ -131,23 +128,25 @@ def send_hypervolume(to: Destination, ledger: Ledger, table: Table) -> None:
     ledger.hypervolume = last
 
 
-def send_summary(to: Destination, ledger: Ledger, record: SweepRecord, table: Table) -> None:
-    """Send figures, table, base metrics, description and status."""
+def send_summary(
+    to: Destination, ledger: Ledger, record: SweepRecord, table: Table, pages: SweepPages
+) -> None:
+    """Send page, pictures, table, base metrics, description and status."""
     base = {BASE + name: value for name, value in table.base.items()}
     log_metrics(to.client, to.parent, ledger.start, base, 0)
     with tempfile.TemporaryDirectory(prefix="unlearn-") as name:
         folder = Path(name)
         (folder / "trials.json").write_text(table.to_json())
-        write_page(pareto_page(table), folder / "pareto.html")
-        pareto_picture(table, folder / "pareto.png")
-        write_page(hypervolume_page(table), folder / "hypervolume.html")
-        hypervolume_picture(table, folder / "hypervolume.png")
+        write_figures(record, table, folder, pages)
         for file in _FILES:
             if (record.folder / file).is_file():
                 shutil.copyfile(record.folder / file, folder / file)
         to.client.log_artifacts(to.parent, str(folder))
-    to.client.set_tag(to.parent, "mlflow.note.content", _description(table))
+    tell_sweep(to.client, to.experiment, ledger, table)
     to.client.set_tag(to.parent, "status", record.status)
+    if record.priors:
+        learned = ", ".join(f"{count} trials of {name}" for name, count in record.priors.items())
+        to.client.set_tag(to.parent, "warm_start", learned)
     # Only known once the base model was loaded, after the sweep's run was made.
     fingerprint = _facts(record.folder).get("base")
     if fingerprint:
@@ -158,33 +157,6 @@ def send_summary(to: Destination, ledger: Ledger, record: SweepRecord, table: Ta
     else:
         now = max(ledger.start, int(time.time() * 1000))  # the clock may have been set back
         to.client.set_terminated(to.parent, status, end_time=now)
-
-
-def _description(table: Table) -> str:
-    """The front as a Markdown table."""
-    names = list(table.objectives)
-    ways = ", ".join(f"{name}: {way}" for name, way in table.objectives.items())
-    lines = [
-        f"**{len(table.front)}** of {len(table.rows)} trials are on the front ({ways}).",
-        "Open `pareto.html` among the artifacts to explore it.",
-        "",
-        "| trial | " + " | ".join(names) + " |",
-        "|---" * (len(names) + 1) + "|",
-    ]
-    members = sorted(
-        (row for row in table.rows if row.trial in table.front), key=lambda row: row.values or ()
-    )
-    if len(members) > _DESCRIBED:
-        lines.insert(2, f"{_DESCRIBED} of them, evenly chosen from end to end:")
-        members = [members[round(i)] for i in np.linspace(0, len(members) - 1, _DESCRIBED)]
-    shown = [(str(row.trial), row.values or ()) for row in members]
-    if all(name in table.base for name in names):
-        shown.append(("base", tuple(table.base[name] for name in names)))
-    lines += [
-        f"| {who} | " + " | ".join(f"{value:.4f}" for value in values) + " |"
-        for who, values in shown
-    ]
-    return "\n".join(lines)
 
 
 def _section(record: SweepRecord, name: str) -> Mapping[str, Any]:

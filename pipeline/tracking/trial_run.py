@@ -31,6 +31,7 @@ from pipeline.search.places import (
 from pipeline.search.records import TrialRecord
 from pipeline.tracking.ledger import Sent
 from pipeline.tracking.parameter_text import to_text
+from pipeline.tracking.story import NOTE, trial_story, versions_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -122,7 +123,7 @@ def send_trial(
         sent.parameters = True
         remember()
     if sent.state == trial.state != "running":
-        _send_front(to.client, sent, on_front=on_front)
+        _send_front(to, trial, sent, on_front=on_front)
         return
     last_step = _send_telemetry(to.client, trial.folder, sent)
     if trial.state != "running":
@@ -132,8 +133,9 @@ def send_trial(
             sent.results = digest
             remember()
     if sent.state != trial.state:
+        sent.front = None  # what is said of it depends on both
         _send_state(to.client, trial, sent)
-    _send_front(to.client, sent, on_front=on_front)
+    _send_front(to, trial, sent, on_front=on_front)
 
 
 def log_metrics(
@@ -172,7 +174,7 @@ def _send_telemetry(client: MlflowClient, folder: Path, sent: Sent) -> int:
     """Send the steps after the last one sent; returns the last step there is (0 if none)."""
     # By step and not by place in the file: a resumed trial repeats the steps after its checkpoint.
     known = -1 if sent.step is None else sent.step
-    records = _telemetry(folder / TELEMETRY)
+    records = read_telemetry(folder / TELEMETRY)
     points = [
         (_TELEMETRY + name, value, step)
         for step, values in records.items()
@@ -186,7 +188,7 @@ def _send_telemetry(client: MlflowClient, folder: Path, sent: Sent) -> int:
     return last
 
 
-def _telemetry(path: Path) -> dict[int, dict[str, float]]:
+def read_telemetry(path: Path) -> dict[int, dict[str, float]]:
     """Values by step; read here, as the trainer's own reader brings torch into the process."""
     if not path.is_file():
         return {}
@@ -277,10 +279,17 @@ def _send_state(client: MlflowClient, trial: TrialRecord, sent: Sent) -> None:
     sent.state = trial.state
 
 
-def _send_front(client: MlflowClient, sent: Sent, *, on_front: bool) -> None:
-    if sent.front != on_front:
-        client.set_tag(sent.run, "front", "true" if on_front else "false")
-        sent.front = on_front
+def _send_front(to: Destination, trial: TrialRecord, sent: Sent, *, on_front: bool) -> None:
+    if sent.front == on_front:
+        return
+    # A trial that was registered may leave the front when its sweep goes on.
+    runs = {} if sent.front is None else {trial.number: sent.run}
+    versions = versions_of(to.client, to.tags["sweep"], runs) if runs else {}
+    made = versions.get(trial.number, [])
+    story = trial_story(to.experiment, to.parent, trial, made, on_front=on_front)
+    to.client.set_tag(sent.run, NOTE, story)
+    to.client.set_tag(sent.run, "front", "true" if on_front else "false")
+    sent.front = on_front
 
 
 def _digest(trial: TrialRecord) -> str:

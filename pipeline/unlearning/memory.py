@@ -100,6 +100,7 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
         Buffer("gradients f and r", 2 * gradient, "step"),
         Buffer("chunks of the step", gradient // _CHUNKS, "step"),
         Buffer("the step to be shortened", 2 * gradient * update.monotone, "step"),
+        Buffer("weights that are judged at a rung", _at_a_rung(sizes, experiment), "sampling"),
         Buffer(
             "pictures that are judged",
             _TENSORS_AT_ONCE * batch * max(passes * sampled, decoded),
@@ -107,6 +108,15 @@ def buffers(sizes: Sizes, experiment: Experiment) -> list[Buffer]:
         ),
     ]
     return [each for each in table if each.size]
+
+
+def _at_a_rung(sizes: Sizes, experiment: Experiment) -> int:
+    """Of a training that may be stopped early: what is judged lies beside what is trained."""
+    if experiment.budget.early_stopping is None or not experiment.is_trained:
+        return 0
+    # Adapters are merged into whole layers.
+    lora = experiment.model.lora is not None
+    return _FLOAT * (sizes.parts[sizes.denoiser] if lora else sizes.moving)
 
 
 def peak(table: Sequence[Buffer]) -> tuple[int, Phase]:
@@ -137,6 +147,8 @@ def workers_of(experiment: Experiment) -> int:
 def saved_bytes(experiment: Experiment, moving: int, stored: int) -> dict[str, int]:
     """What a trial writes to disk, in bytes: weights that stay, and checkpoints while it trains.
 
+    Those that are judged at a rung count among the checkpoints.
+
     Args:
         experiment: of the trial.
         moving: number of the parameters that move.
@@ -148,7 +160,8 @@ def saved_bytes(experiment: Experiment, moving: int, stored: int) -> dict[str, i
     kept = min(3, -(-update.steps // update.checkpoint_every)) if experiment.is_trained else 0
     average = _FLOAT * (update.ema_decay is not None)
     saved = _FLOAT + state_bytes(experiment) + average
-    return {"weights": each * moving, "checkpoints": kept * saved * moving}
+    shown = each * (experiment.budget.early_stopping is not None and experiment.is_trained)
+    return {"weights": each * moving, "checkpoints": (kept * saved + shown) * moving}
 
 
 def state_bytes(experiment: Experiment) -> int:

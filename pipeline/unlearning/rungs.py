@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+AT_A_RUNG: Final = "rung.safetensors"
+"""In a trial's folder: the weights that are looked at, for as long as they are."""
+
 
 class StoppedEarlyError(Exception):
     """A training was stopped at a rung: it has no result.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config import Experiment
+from pipeline.diffusion.attention import quick_attention
 from pipeline.diffusion.lora import portable
 from pipeline.diffusion.model import DiffusionModel
 from pipeline.diffusion.pulse import beat
@@ -24,7 +25,7 @@ from pipeline.unlearning.checkpoint_writer import CheckpointWriter
 from pipeline.unlearning.checkpoints import Story, restore_checkpoint
 from pipeline.unlearning.preparing import make_stepper, step_batches
 from pipeline.unlearning.progress import Progress
-from pipeline.unlearning.rungs import NO_RUNGS, Rungs, StoppedEarlyError
+from pipeline.unlearning.rungs import AT_A_RUNG, NO_RUNGS, Rungs, StoppedEarlyError
 from pipeline.unlearning.shards import shard
 from pipeline.unlearning.telemetry import StepRecord, TelemetryFile
 from pipeline.unlearning.text_student import TextStudent
@@ -32,7 +33,6 @@ from pipeline.unlearning.workers import ALONE, Workers
 
 WEIGHTS = "weights.safetensors"
 TRAINED = "trained.json"
-AT_A_RUNG = "rung.safetensors"
 
 
 def train(  # noqa: PLR0913  (what is trained, on what, with whom, and who looks on)
@@ -102,7 +102,10 @@ def train(  # noqa: PLR0913  (what is trained, on what, with whom, and who looks
     telemetry = TelemetryFile(folder / "telemetry.jsonl", done) if workers.leads else None
     update = experiment.update
     workers.wait()
-    with CheckpointWriter(checkpoints, story, leads=workers.leads) as writer:
+    with (
+        quick_attention(model.device, model.latent_shape),
+        CheckpointWriter(checkpoints, story, leads=workers.leads) as writer,
+    ):
         while done < update.steps:
             if done in rungs.steps and not _goes_on(rungs, done, folder, save, workers, model):
                 raise StoppedEarlyError(done)

@@ -27,6 +27,12 @@ VERBS = (
     ["generate"],
     ["compare"],
     ["expand"],
+    ["crown"],
+    ["rollback"],
+    ["history"],
+    ["verify"],
+    ["export"],
+    ["reproduce"],
     ["canvas"],
     ["canvas", "build"],
 )

@@ -81,6 +81,15 @@ def test_embedding_a_prompt_alone_or_among_others_is_the_same(
     assert torch.equal(together.tensors[STATES][2:], alone.tensors[STATES])
 
 
+def test_the_same_model_is_saved_the_same_whatever_it_was_asked(tmp_path: Path) -> None:
+    model = load_model("fashion-canvas")  # which nobody has asked anything yet
+    save_pipeline(model, tmp_path / "before")
+    model.encode_prompts(["a rather long sentence about a sneaker", ""])
+    save_pipeline(model, tmp_path / "after")
+    before, after = (load_model(tmp_path / name) for name in ("before", "after"))
+    assert before.fingerprint == after.fingerprint
+
+
 def test_changed_weights_come_back_around_an_untouched_base(
     base: DiffusionModel, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Choice, Distribution, IntUniform, Simplex, Uniform
-from pipeline.search.distributions import flatten, from_optuna, shares, to_optuna
+from pipeline.search.distributions import flatten, from_optuna, shares, to_optuna, to_params
 from pipeline.search.pareto import Floats
 
 EVERY_KIND: dict[str, Distribution] = {
@@ -55,6 +55,33 @@ def test_every_value_lies_in_its_distribution() -> None:
         assert isinstance(mix := values["prompts.retain_mix"], dict)
         assert sum(mix.values()) == pytest.approx(1, abs=1e-9)
         assert min(mix.values()) >= 0
+
+
+def test_values_become_parameters_that_give_them_again() -> None:
+    for values in draws(200):
+        params = to_params(EVERY_KIND, values)
+        for name, distribution in to_optuna(EVERY_KIND).items():
+            assert distribution._contains(distribution.to_internal_repr(params[name]))
+        again = from_optuna(EVERY_KIND, params)
+        assert again.pop("prompts.retain_mix") == pytest.approx(values.pop("prompts.retain_mix"))
+        assert again == values
+        assert type(again["update.clip_norm"]) is type(values["update.clip_norm"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("update.learning_rate", 1.0),
+        ("update.learning_rate", None),
+        ("update.warmup", 4),
+        ("update.restriction", "step"),
+        ("prompts.retain_mix", {"same_context": 0.5, "neighbours": 0.25, "anchor": 0.25}),
+    ],
+)
+def test_values_that_cannot_be_drawn_are_no_parameters(path: str, value: object) -> None:
+    values = {**draws(1)[0], path: value}
+    with pytest.raises(ValueError, match=path):
+        to_params(EVERY_KIND, values)
 
 
 def test_options_that_are_equal_to_python_stay_apart() -> None:

@@ -26,6 +26,7 @@ from pipeline.search.rung_judge import rung_prompts
 from pipeline.search.study import SweepStudy, load_study
 from pipeline.search.sweep import run_sweep
 from pipeline.search.trial import run_trial
+from tests.search.earlier import put_sweep
 from tests.search.spaces import put_trial, smoke_space, values
 from tests.search.sweeping import worker_of
 
@@ -191,12 +192,18 @@ def test_a_stopped_trial_tidies_up_and_is_not_run_again(tmp_path: Path, store: S
 
 @pytest.mark.timeout(600)
 def test_a_sweep_stops_trials_early_and_uses_their_process_again(tmp_path: Path) -> None:
-    space = stopping_space(trials=5, max_concurrent=1)
+    """It has learned from an earlier one, too, and begins with the defaults."""
+    put_sweep("earlier", smoke_space(), base=None)
+    warm = {"warm_start": ["earlier"], "start_from_defaults": True}
+    space = stopping_space(trials=5, max_concurrent=1, sampler="tpe", **warm)
     sweep = run_sweep(
         space, tmp_path / "smoke", resume=False, view=PlainView(Console(file=sys.stderr))
     )
     assert sweep == read_sweep(tmp_path / "smoke")
     assert sweep.status == "finished"
+    assert [trial.number for trial in sweep.trials] == [5, 6, 7, 8, 9]
+    assert sweep.priors == {"earlier": 5}
+    assert sweep.trials[0].params["update.learning_rate"] == 1e-4
     states = [trial.state for trial in sweep.trials]
     assert states[0] == "complete"  # the first one at a rung always goes on
     assert set(states) == {"complete", "pruned"}

@@ -14,6 +14,7 @@ from pipeline.search.files import write_json
 from pipeline.search.live import Clock, LiveView, PlainView, open_view, time_left
 from pipeline.search.outcome import Outcome
 from pipeline.search.records import SweepRecord, read_sweep
+from pipeline.search.rung import RungReport
 from pipeline.search.study import SweepStudy
 from tests.search.spaces import smoke_space
 
@@ -35,6 +36,21 @@ def sweep(tmp_path: Path) -> SweepRecord:
     (running / "telemetry.jsonl").write_text('{"step": 3, "forget_loss": 0.1}\n')
     (running / "experiment.yaml").write_text(dump_experiment(space.fill(asked[3].values)))
     return read_sweep(tmp_path)
+
+
+def test_the_table_tells_which_trials_were_stopped_early(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text(dump_space(smoke_space()))
+    write_json(tmp_path / "sweep.json", {"name": "smoke", "status": "running"})
+    study = SweepStudy(tmp_path, smoke_space())
+    for number in range(2):
+        study.ask()
+        study.enter_rung(number, RungReport(0, 5 + number, {"erasure": 0.5, "alignment": 0.5}))
+        study.prune(number, "worse than most")
+    console, stream = terminal()
+    view = open_view(console)
+    view.show(read_sweep(tmp_path), 1)
+    view.close(read_sweep(tmp_path))
+    assert "trial 0 after step 5, 1 after step 6" in stream.getvalue()
 
 
 def terminal() -> tuple[Console, io.StringIO]:

@@ -20,6 +20,9 @@ from pipeline.search.member import front_of
 from pipeline.search.sweep import run_sweep
 from tests.search.shipped import FAMILIES, FILES, TinyWorld
 
+LIKE_ANOTHER = ("sd15_van_gogh", "sd15_church", "unlearncanvas_object")
+"""Files that differ from another one of their family in words and numbers alone."""
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> TinyWorld:
@@ -50,7 +53,13 @@ def test_overrides_leave_everything_else_as_it_ships(name: str, world: TinyWorld
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_one_ray")
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if name in LIKE_ANOTHER else ())
+        for name in FAMILIES
+    ],
+)
 def test_a_whole_sweep_of_it_runs(
     name: str, world: TinyWorld, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

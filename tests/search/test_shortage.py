@@ -31,22 +31,22 @@ def test_a_first_attempt_is_run_as_it_was_asked_for(tmp_path: Path) -> None:
     assert with_less_at_once(experiment, tmp_path) == experiment
 
 
-@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("judged", [None, "weights.safetensors", "rung.safetensors"])
 def test_after_a_refusal_half_the_rows_are_taken_where_it_happened(
-    trained: bool,  # noqa: FBT001
-    tmp_path: Path,
+    judged: str | None, tmp_path: Path
 ) -> None:
     experiment = experiment_of()
     take_up(tmp_path, experiment)
-    if trained:
-        (tmp_path / "weights.safetensors").touch()
+    if judged is not None:
+        (tmp_path / judged).touch()
     note_shortage(tmp_path, refusal())
     (tmp_path / "error.txt").write_text("RuntimeError")
     assert take_up(tmp_path, experiment) is None
     assert not (tmp_path / "error.txt").exists()
+    assert not (tmp_path / "rung.safetensors").exists()
     again = with_less_at_once(experiment, tmp_path)
-    assert again.update.accumulate == (1 if trained else 2)
-    assert again.evaluation.batch == (4 if trained else 8)
+    assert again.update.accumulate == (2 if judged is None else 1)
+    assert again.evaluation.batch == (8 if judged is None else 4)
     assert again.update.forget_batch == experiment.update.forget_batch
     # A later attempt, after another kind of death, keeps what was learned.
     assert take_up(tmp_path, experiment) is None

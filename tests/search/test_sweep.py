@@ -14,7 +14,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pipeline.config import ConfigError, Experiment, SearchSpace, Simplex, dump_space, load_space
+from pipeline.config import (
+    ConfigError,
+    Experiment,
+    SearchSpace,
+    Simplex,
+    dump_space,
+    load_space,
+    parse_space,
+)
 from pipeline.evaluation.report import Report
 from pipeline.search.live import PlainView
 from pipeline.search.locking import FolderInUseError
@@ -34,8 +42,17 @@ from tests.search.sweeping import (
     wait_until_halfway,
     worker_of,
 )
+from tests.tracking.sweeps import Sweep
 
 pytestmark = pytest.mark.timeout(1200)
+
+ONE_TRIAL = """
+name: tiny
+concept: {kind: object, forget: [sneaker]}
+prompts: {test: 16}
+update: {learning_rate: {log_uniform: [1e-5, 1e-3]}}
+budget: {trials: 1, sampler: random}
+"""
 
 
 def sweep_now(
@@ -51,6 +68,22 @@ def test_words_that_no_vocabulary_has_are_refused_before_anything_runs(tmp_path:
     with pytest.raises(ConfigError, match="did you mean sneaker"):
         sweep_now(space, tmp_path / "sweep")
     assert not (tmp_path / "sweep").exists()
+
+
+def test_a_gate_may_change_when_a_sweep_is_resumed_and_nothing_that_decides_trials(
+    tmp_path: Path,
+) -> None:
+    sweep = Sweep(tmp_path / "tiny", ((0.9, 0.8),), text=ONE_TRIAL)
+    sweep.status("finished")
+    tree = load_space(sweep.folder / "space.yaml").tree
+    gated = parse_space({**tree, "gate": {"at_least": {"ua": 0.4}}})
+    record = sweep_now(gated, sweep.folder, resume=True)
+    assert record.space.gate is not None
+    assert record.space.gate.at_least == {"ua": 0.4}
+    assert record.status == "finished"
+    other = parse_space({**tree, "update": {**tree["update"], "steps": 7}})
+    with pytest.raises(ValueError, match="another update; only budget, gate, scaling may change"):
+        sweep_now(other, sweep.folder, resume=True)
 
 
 @pytest.fixture(scope="module")

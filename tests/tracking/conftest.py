@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking.connection import connect
+from tests.tracking.registered import Registered
+from tests.tracking.registered import registered as registered_models
 from tests.tracking.server import Server
 from tests.tracking.sweeps import SCORES, Sweep
 
@@ -45,6 +47,15 @@ def server(tmp_path: Path, empty_database: Path) -> Iterator[Server]:
     server = Server(tmp_path / "server", empty_database)
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def registered(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+) -> Iterator[Registered]:
+    """Models in every form in a real registry; whoever changes anything of it puts it back."""
+    with registered_models(tmp_path_factory.mktemp("registered"), empty_database) as found:
+        yield found
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import math
 from pathlib import Path
@@ -13,6 +15,7 @@ from pipeline.search.distributions import flatten
 from pipeline.search.files import write_json
 from pipeline.search.outcome import Outcome
 from pipeline.search.records import SweepRecord, read_sweep
+from pipeline.search.rung import RungReport
 from pipeline.search.study import SweepStudy
 from pipeline.unlearning.telemetry import StepRecord
 
@@ -107,9 +110,14 @@ class Sweep:
             "paired": {"ira": {"mean": -0.05, "low": -0.125, "high": 0.025, "count": 40}},
         }
         (folder / "report.json").write_text(json.dumps(report))
+        put_thumbnails(folder / "thumbnails.json", 10 * number)
         write_json(folder / "timing.json", {"training": 3.5, "judging": 1.5})
         Image.new("RGB", (64, 32), (10 * number, 90, 120)).save(folder / "gallery.png")
         self._study.tell(number, Outcome(metrics, None, 5.0))
+
+    def tell(self, number: int, outcome: Outcome) -> None:
+        """End a trial that was really run."""
+        self._study.tell(number, outcome)
 
     def fail(self, number: int, reason: str) -> None:
         """End a trial without one."""
@@ -118,10 +126,38 @@ class Sweep:
         self._study.tell(number, Outcome({}, reason, 1.0))
 
     def prune(self, number: int) -> None:
-        """Stop a trial early."""
+        """Stop a trial early, at its second rung."""
+        for rung, (step, erasure) in enumerate(((10, 0.25), (30, 0.5))):
+            values = {"erasure": erasure, "alignment": 0.75}
+            self._study.enter_rung(number, RungReport(rung, step, values))
         self._study.prune(number, "worse than most")
+
+
+TEXTS = ("a photo of a sneaker", "a neon sneaker", "a photo of a bag", "a neon bag")
+
+
+def put_thumbnails(path: Path, level: int, *, sensitive: bool = False) -> None:
+    """Pictures of one grey on four prompts, two of which name the concept; the base's are black."""
+    story = {
+        "questions": [[text, 7, "sneaker" in text] for text in TEXTS],
+        "size": [8, 8],
+        "before": strip(0, 4),
+        "after": strip(level % 256, 4),
+        "small": strip(level % 256, 2),
+        "sensitive": sensitive,
+        "blurred": False,
+    }
+    write_json(path, story)
+
+
+def strip(level: int, count: int) -> str:
+    """Pictures of one grey in a row, as WebP in base64."""
+    file = io.BytesIO()
+    Image.new("RGB", (8 * count, 8), (level, level, level)).save(file, "WEBP")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def telemetry(number: int, step: int) -> StepRecord:
     """What a trial measured at a step; every number is different."""
-    return StepRecord(step, {"forget_loss": math.exp(-step / 7) + number, "cosine": -1 / step})
+    values = {"forget_loss": math.exp(-step / 7) + number, "cosine": -1 / step}
+    return StepRecord(step, {**values, "conflict": float(step % 10 == 0)})

@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +17,11 @@ from pipeline.config import Objective, Pair, parse_space
 from pipeline.evaluation.samples import load_samples
 from pipeline.tracking.comparison.close_up import Window, close_up
 from pipeline.tracking.comparison.files import write_results
-from pipeline.tracking.comparison.fronts import fronts_page, fronts_picture
+from pipeline.tracking.comparison.fronts import fronts_picture
 from pipeline.tracking.comparison.gallery import draw_target_gallery
 from pipeline.tracking.comparison.overview import overview
 from pipeline.tracking.comparison.results import Member, MethodResult, TargetResult
+from pipeline.tracking.comparison.series import line_shape, series_of
 from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
 from tests.tracking.comparisons import comparison, diverged, pair, report, waiting
@@ -228,37 +228,22 @@ def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> Targ
     )
 
 
-def traces(figure: Any) -> dict[str, Any]:
-    return {trace.name: trace for trace in figure.data}
-
-
 def test_methods_are_told_apart_by_shape_and_colour_whatever_their_rank() -> None:
     fronts: dict[str, list[tuple[float, ...]]] = {f"m{n:02d}": [(0.1, 0.2)] for n in range(20)}
-    drawn = traces(fronts_page(target(fronts, "erasure", "alignment")))
-    looks = {
-        name: (trace.marker.symbol, trace.marker.color)
-        for name, trace in drawn.items()
-        if name != "base model"
-    }
+    series = series_of(target(fronts, "erasure", "alignment"))
+    looks = {each.method.method: (each.symbol, each.marker, each.colour) for each in series}
     assert len(looks) == len(set(looks.values())) == 20
-    turned = traces(
-        fronts_page(target(dict(reversed(list(fronts.items()))), "erasure", "alignment"))
-    )
-    for name, look in looks.items():
-        assert (turned[name].marker.symbol, turned[name].marker.color) == look
+    turned = series_of(target(dict(reversed(list(fronts.items()))), "erasure", "alignment"))
+    for each in turned:
+        assert (each.symbol, each.marker, each.colour) == looks[each.method.method]
 
 
-def test_fronts_run_from_left_to_right_and_hovering_names_the_trial() -> None:
-    drawn = traces(
-        fronts_page(target({"a": [(0.9, 0.8), (0.5, 0.99)], "b": []}, "erasure", "alignment"))
-    )
-    assert drawn.keys() == {"a (0.5000)", "base model"}
-    front = drawn["a (0.5000)"]
-    assert (list(front.x), list(front.y)) == ([0.5, 0.9], [0.99, 0.8])
-    assert front.line.shape == "vh"
-    assert (
-        front.hovertext[1] == "<b>a</b>, trial 0, chosen<br>erasure = 0.9000<br>alignment = 0.8000"
-    )
+def test_fronts_run_from_left_to_right() -> None:
+    given = target({"a": [(0.9, 0.8), (0.5, 0.99)], "b": []}, "erasure", "alignment")
+    (front,) = series_of(given)
+    assert front.label == "a (0.5000)"
+    assert front.points.tolist() == [[0.5, 0.99], [0.9, 0.8]]
+    assert line_shape(given)[1] == "vh"
 
 
 @pytest.mark.parametrize(
@@ -277,8 +262,6 @@ def test_any_number_of_objectives_is_drawn(
     with Image.open(tmp_path / "fronts.png") as picture:
         assert picture.format == "PNG"
         assert len(picture.convert("RGB").getcolors(10**6) or ()) > 2
-    points = sum(len(trace.x) for trace in fronts_page(drawn).data)
-    assert points == 2 * len(front) + (len(objectives) > 1)
     assert not fronts_picture(target({"a": []}, *objectives), tmp_path / "none.png")
 
 

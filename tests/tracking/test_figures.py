@@ -1,22 +1,16 @@
-"""Figures: what is drawn, and that it stands alone."""
+"""Pictures for reports: whatever there is of a sweep is drawn."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from pipeline.config import Objective
 from pipeline.tracking import Row, Table
-from pipeline.tracking.figures import (
-    hypervolume_page,
-    hypervolume_picture,
-    pareto_page,
-    pareto_picture,
-    write_page,
-)
+from pipeline.tracking.figures import hypervolume_picture, pareto_picture
+from pipeline.tracking.parameter_figures import importance_picture, parallel_picture
 
 BOTH: dict[str, Objective] = {"erasure": "maximize", "alignment": "maximize"}
 SCORES = ((0.9, 0.8), (0.5, 0.99), (0.4, 0.7), (0.99, 0.3))
@@ -39,33 +33,6 @@ def table(objectives: dict[str, Objective] | None = None, count: int = 4) -> Tab
     return Table("<tiny>", objectives, base, (*rows, failed))
 
 
-def traces(figure: Any) -> dict[str, Any]:
-    return {trace.name: trace for trace in figure.data if trace.name}
-
-
-def test_front_dominated_trials_and_base_are_told_apart() -> None:
-    drawn = traces(pareto_page(table()))
-    assert list(drawn["front"].customdata) == [1, 0, 3]
-    assert list(drawn["dominated"].customdata) == [2]
-    assert (drawn["base model"].x[0], drawn["base model"].y[0]) == (0.02, 1.0)
-    symbols = {trace.marker.symbol for trace in drawn.values()}
-    assert len(symbols) == 3  # by shape as well as by colour
-
-
-def test_hovering_shows_parameters_and_metrics() -> None:
-    text = traces(pareto_page(table()))["front"].hovertext[0]
-    for part in ("trial 1", "erasure = 0.5", "update.learning_rate = 0.000125", "gradient"):
-        assert part in text
-
-
-def test_the_page_needs_no_network(tmp_path: Path) -> None:
-    write_page(pareto_page(table()), tmp_path / "pareto.html")
-    page = (tmp_path / "pareto.html").read_text()
-    assert "<script src=" not in page
-    assert "Plotly.newPlot" in page
-    assert "<tiny>" not in page.replace("\\u003c", "<").partition("Plotly.newPlot")[0]
-
-
 @pytest.mark.parametrize(
     "objectives",
     [
@@ -80,22 +47,39 @@ def test_any_objectives_and_any_number_of_trials_are_drawn(
     tmp_path: Path, objectives: dict[str, Objective], count: int
 ) -> None:
     drawn = table(objectives, count)
-    points = sum(len(trace.x) for trace in traces(pareto_page(drawn)).values())
-    with_base = len(objectives) > 1
-    assert points == count + with_base
-    assert len(hypervolume_page(drawn).data[0].x) == count
     for draw in (pareto_picture, hypervolume_picture):
         draw(drawn, tmp_path / "figure.png")
-        with Image.open(tmp_path / "figure.png") as picture:
-            assert picture.format == "PNG"
-            assert len(picture.convert("RGB").getcolors(10**6) or ()) > 2
+        assert colours(tmp_path / "figure.png") > 2
 
 
-def test_the_line_bounds_what_the_front_dominates() -> None:
-    figure = pareto_page(table({"erasure": "maximize", "alignment": "maximize"}))
-    (line,) = [trace for trace in figure.data if trace.mode == "lines"]
-    # From (0.5, 0.99) down to 0.8, then across to (0.9, 0.8).
-    assert line.line.shape == "vh"
-    figure = pareto_page(table({"erasure": "minimize", "alignment": "maximize"}))
-    (line,) = [trace for trace in figure.data if trace.mode == "lines"]
-    assert line.line.shape == "hv"
+def colours(path: Path) -> int:
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        return len(picture.convert("RGB").getcolors(10**6) or ())
+
+
+def test_a_reference_is_drawn_beside_the_hypervolume(tmp_path: Path) -> None:
+    hypervolume_picture(table(), tmp_path / "alone.png")
+    hypervolume_picture(table(), tmp_path / "beside.png", table(count=2))
+    assert (tmp_path / "alone.png").read_bytes() != (tmp_path / "beside.png").read_bytes()
+
+
+def test_parameters_are_drawn_whatever_their_kind(tmp_path: Path) -> None:
+    path = tmp_path / "parallel.png"
+    assert parallel_picture(table(), path, {"update.learning_rate": True})
+    assert colours(path) > 2
+    assert not parallel_picture(table(count=0), path, {})
+    rows = [
+        Row(number, "complete", {"a": [None, "x", "y"][number], "b": 2.0 + number}, values, (v, v))
+        for number, v in enumerate((0.1, 0.5, 0.9))
+        for values in [{"erasure": v, "alignment": v}]
+    ]
+    assert parallel_picture(Table("t", BOTH, {}, tuple(rows)), path, {"b": True})
+
+
+def test_importances_are_drawn_for_each_objective(tmp_path: Path) -> None:
+    path = tmp_path / "importance.png"
+    found = {"erasure": {"a": 0.7, "b": 0.3}, "alignment": {"b": 0.6, "a": 0.4}}
+    assert importance_picture(found, path, "tiny")
+    assert colours(path) > 2
+    assert not importance_picture({}, path, "tiny")

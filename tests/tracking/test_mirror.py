@@ -89,12 +89,15 @@ def test_a_sweep_is_a_run_with_a_nested_run_a_trial(
     assert parent.data.metrics["base/erasure"] == 0.02
     assert parent.data.tags["concept"] == "sneaker"
     assert parent.data.tags["base_fingerprint"] == "f" * 64
-    assert "| 3 | 0.9900 | 0.3000 |" in parent.data.tags["mlflow.note.content"]
+    experiment, run = parent.info.experiment_id, records.children()[3].info.run_id
+    told = parent.data.tags["mlflow.note.content"]
+    assert f"| [3](#/experiments/{experiment}/runs/{run}) | 0.9900 | 0.3000 |" in told
+    assert parent.data.tags["front"] == "0, 1, 3"
     assert Path(parent.info.artifact_uri.removeprefix("file://")).is_relative_to(
         Path(database.removeprefix("sqlite:///")).parent / "mlartifacts"
     )
     assert records.files(parent) >= {
-        *("pareto.html", "pareto.png", "hypervolume.html", "hypervolume.png"),
+        *("pareto.html", "pareto.png", "hypervolume.png", "parallel.png"),
         *("trials.json", "space.yaml", "prompts.json", "base.json"),
     }
     covered = 0.9 * 0.8
@@ -109,6 +112,15 @@ def test_a_sweep_is_a_run_with_a_nested_run_a_trial(
     fronts = [run.data.tags["front"] for run in records.children()]
     assert fronts == ["true", "true", "false", "true", "false", "false", "false"]
     assert records.children()[failed].data.tags["reason"] == "DivergedError: loss is NaN at step 40"
+    notes = [run.data.tags["mlflow.note.content"] for run in records.children()]
+    link = f"[its sweep](#/experiments/{experiment}/runs/{parent.info.run_id})"
+    assert all(link in note for note in notes)
+    assert "on the front" in notes[0]
+    assert [note.split(": ")[1].split(".")[0] for note in notes[4:]] == [
+        *("failed", "stopped early", "still running"),
+    ]
+    assert "dominated" in notes[2]
+    assert "| erasure | 0.4000 |" in notes[2]
     first = records.children()[0]
     assert set(first.data.params) == set(sweep.record.trials[0].params)
     assert (

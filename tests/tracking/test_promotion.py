@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,12 +13,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from pipeline.cli.models import find_model, with_known_base
-from pipeline.config import ConfigError, ModelConfig, parse_space
+from pipeline.config import ConfigError, parse_space
 from pipeline.diffusion.load import load_model
-from pipeline.diffusion.model import DiffusionModel
-from pipeline.diffusion.parameters import trainable
 from pipeline.diffusion.store import Store
-from pipeline.diffusion.weights import save_weights
 from pipeline.evaluation.judge import evaluate
 from pipeline.evaluation.locate import judge_folder
 from pipeline.evaluation.report import Report
@@ -30,50 +25,16 @@ from pipeline.tracking.connection import connect
 from pipeline.tracking.promotion import (
     NotConfirmedError,
     Promotion,
-    SecondJudgement,
     promote,
 )
+from tests.tracking.stage import ONCE, SEED, SPACE, Stage, a_stage
 from tests.tracking.sweeps import Sweep
-
-SPACE = """
-name: tiny
-concept: {kind: object, forget: [sneaker]}
-prompts: {train: 4, test: 16}
-update: {learning_rate: {log_uniform: [1e-5, 1e-3]}}
-evaluation: {steps: 2, batch: 16, gallery: 2}
-objectives: {erasure: maximize, alignment: maximize}
-budget: {trials: 2, sampler: random}
-"""
-SEED = 4321
-ONCE = SecondJudgement(seed=SEED, repeats=1)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A sweep of two trials, recorded nowhere yet; the second one is broken."""
-
-    sweep: Sweep
-    uri: str
-    base: DiffusionModel
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Stage]:
-    home = tmp_path_factory.mktemp("home")
-    shutil.copyfile(empty_database, home / "mlflow.db")
-    base = load_model("fashion-canvas")
-    sweep = Sweep(home / "sweeps" / "tiny", ((0.97, 0.8), (0.5, 0.99)), text=SPACE)
-    for number, noise in enumerate((0.5, 3.0)):
-        generator = torch.Generator().manual_seed(number)
-        changed = {
-            name: value + noise * value.std() * torch.randn(value.shape, generator=generator)
-            for name, value in trainable(base.denoiser, base.family, ModelConfig()).items()
-        }
-        path = sweep.trial(number) / "weights.safetensors"
-        save_weights(changed, path, base.dtype, {"base": base.fingerprint})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNLEARN_HOME", str(home))
-        yield Stage(sweep, f"sqlite:///{home / 'mlflow.db'}", base)
+    with a_stage(tmp_path_factory.mktemp("home"), empty_database) as built:
+        yield built
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +78,8 @@ def test_the_manifest_names_every_file_and_where_it_comes_from(
     assert manifest["params"] == stage.sweep.record.trials[0].params
     assert manifest["model"] == load_model(promotion.folder).fingerprint
     assert manifest["versions"]["torch"] == version("torch")
+    judgement = manifest["judgement"]
+    assert (judgement["seat"], judgement["seed"], judgement["repeats"]) == ("second", SEED, 1)
 
 
 def test_plain_diffusers_draws_the_pictures_that_were_judged(
@@ -168,7 +131,7 @@ def test_the_registry_holds_the_folder_and_its_champion(
     fetched = Path(client.download_artifacts(promotion.run, path, str(tmp_path)))
     assert load_model(fetched).fingerprint == promotion.report.model
     run = client.get_run(promotion.run)
-    assert run.data.tags["promoted"] == "tiny version 1"
+    assert run.data.tags["promoted"] == "tiny version 1, champion"
     assert run.data.tags["trial"] == "0"
     assert run.data.metrics["promotion/ua"] == promotion.report.metrics["ua"]
 
@@ -192,7 +155,9 @@ def test_what_changed_is_promoted_alone(stage: Stage) -> None:
     manifest = json.loads((alone.folder / "manifest.json").read_text())
     assert (manifest["form"], manifest["weights"]) == ("delta", "weights.safetensors")
     assert not (alone.folder / "model_index.json").exists()
-    assert manifest["files"].keys() == {"weights.safetensors", "report.json", "gallery.png"}
+    files = {name for name in manifest["files"] if not name.startswith("samples/")}
+    story = {"report.json", "gallery.png", "README.md", "gate.json"}
+    assert files == {"weights.safetensors", *story}
     version = connect(stage.uri, timeout=5).get_model_version_by_alias("tiny", "champion")
     assert version.tags["form"] == "delta"
     for name in ("tiny/champion", str(alone.folder)):
@@ -208,10 +173,14 @@ def test_what_changed_is_promoted_alone(stage: Stage) -> None:
 
 def test_what_the_second_judge_does_not_confirm_is_not_promoted(stage: Stage) -> None:
     # Its weights are noise, whatever the search's record says.
-    with pytest.raises(NotConfirmedError, match=r"trial 1: .*cra .* < 0.95") as caught:
+    with pytest.raises(
+        NotConfirmedError, match=r"trial 1: .*measured 0\.\d+ for cra >= 0\.95"
+    ) as caught:
         promote(stage.sweep.record, {"cra": 0.95}, trial=1, uri=stage.uri, judgement=ONCE)
     assert caught.value.report.metrics["cra"] < 0.95
-    assert not list((stage.sweep.folder / "promoted").glob(".*"))
+    # The judgement stays, should anybody ask for it again.
+    left = [path.name for path in (stage.sweep.folder / "promoted").glob(".*")]
+    assert left == [".0001.pictures"]
 
 
 def test_a_server_that_is_away_costs_no_judgement(stage: Stage) -> None:

@@ -23,4 +23,5 @@ def test_the_champion_moves_and_the_one_before_it_is_kept(database: str) -> None
     assert aliased(client, "fashion", CHAMPION) == 3
     assert aliased(client, "fashion", PREVIOUS) == 2
     version = client.get_model_version_by_alias("fashion", CHAMPION)
-    assert (version.run_id, version.tags, version.description) == (run, {"trial": "3"}, "good")
+    tags = {"trial": "3", "standing": "champion"}
+    assert (version.run_id, version.tags, version.description) == (run, tags, "good")

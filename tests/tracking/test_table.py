@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking import Mirror, Table, table_from_mlflow, table_of
+from pipeline.tracking.connection import connect, experiment_id
 from tests.tracking.sweeps import SCORES, Sweep
 
 
@@ -27,6 +28,8 @@ def test_it_has_every_trial_and_the_front(busy: Sweep) -> None:
     assert table.front == {0, 1, 3}
     assert [row.values for row in table.rows[4:]] == [None] * 3
     assert [row.trial for row in table.best().values()] == [3, 1]
+    assert [row.stopped_at for row in table.rows] == [None] * 5 + [30, None]
+    assert table.rows[5].rungs["10"] == {"erasure": 0.25, "alignment": 0.75}
 
 
 def test_it_comes_back_from_json(busy: Sweep) -> None:
@@ -44,6 +47,15 @@ def test_it_comes_back_from_mlflow_alone(busy: Sweep, database: str) -> None:
     assert rebuilt == table
     assert rebuilt.front == table.front
     assert rebuilt.hypervolume() == table.hypervolume()
+
+
+def test_mlflow_draws_what_a_trial_was_worth_at_its_rungs(busy: Sweep, database: str) -> None:
+    Mirror(busy.folder, database).sync_once()
+    client = connect(database, timeout=5)
+    (run,) = client.search_runs([experiment_id(client, database)], "tags.stopped_at = '30'")
+    points = client.get_metric_history(run.info.run_id, "rung/erasure")
+    assert [(point.step, point.value) for point in points] == [(10, 0.25), (30, 0.5)]
+    assert run.info.status == "KILLED"
 
 
 def test_of_sweeps_of_one_name_the_newest_comes_back(database: str, tmp_path: Path) -> None:

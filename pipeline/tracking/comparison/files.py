@@ -10,11 +10,12 @@ from typing import Any, Final
 from pipeline.search.comparison_record import ComparisonRecord
 from pipeline.search.files import read_json, write_text
 from pipeline.search.places import RESULTS
-from pipeline.tracking.comparison.fronts import fronts_page, fronts_picture
+from pipeline.tracking.comparison.fronts import fronts_picture
 from pipeline.tracking.comparison.results import Results, TargetResult
 from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
-from pipeline.tracking.figures import write_page
+from pipeline.tracking.page.comparison_data import comparison_data
+from pipeline.tracking.page.document import write_document
 
 TABLE: Final = "table.md"
 
@@ -46,7 +47,7 @@ def _draw(record: ComparisonRecord, target: TargetResult) -> None:
 
     picture, page, gallery = (record.folder / name for name in figure_names(target.target))
     if fronts_picture(target, picture):
-        write_page(fronts_page(target), page)
+        write_document(comparison_data(record, target), page)
     pairs = {each.pair.method: each for each in record.pairs if each.pair.target == target.target}
     draw_target_gallery([pairs[method.method] for method in target.methods], gallery)
 

@@ -1,18 +1,16 @@
-"""The fronts of all methods on a target in one plot, as a page to explore and as a picture."""
+"""The fronts of all methods on a target in one picture; `page` has them to explore."""
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 from typing import Final
 
-import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pipeline.tracking.comparison.close_up import close_up
-from pipeline.tracking.comparison.results import Member, MethodResult, TargetResult
+from pipeline.tracking.comparison.results import TargetResult
 from pipeline.tracking.comparison.series import (
     Series,
     axis_titles,
@@ -55,39 +53,6 @@ def fronts_picture(target: TargetResult, path: Path) -> bool:
     return True
 
 
-def fronts_page(target: TargetResult) -> go.Figure:
-    """The same to explore: hovering shows the trial and its values."""
-    figure = go.Figure()
-    for each in series_of(target):
-        figure.add_trace(
-            go.Scatter(
-                x=list(each.points[:, 0]),
-                y=list(each.points[:, 1]),
-                name=html.escape(each.label),
-                mode="lines+markers" if has_line(target) else "markers",
-                line={"shape": line_shape(target)[1], "width": 1, "color": each.colour},
-                marker={"symbol": each.symbol, "size": 11, "color": each.colour},
-                hovertext=[_words(target, each.method, member) for member in each.members],
-                hoverinfo="text",
-            )
-        )
-    base = base_point(target)
-    if base is not None:
-        marker = {"symbol": "x-thin", "size": 12, "line": {"width": 3, "color": _BASE}}
-        figure.add_trace(
-            go.Scatter(x=[base[0]], y=[base[1]], name="base model", mode="markers", marker=marker)
-        )
-    x, y = axis_titles(target)
-    figure.update_layout(
-        title={"text": f"{html.escape(target.target)}: fronts of all methods (hypervolume)"},
-        xaxis_title=x,
-        yaxis_title=y,
-        template="plotly_white",
-        hoverlabel={"align": "left"},
-    )
-    return figure
-
-
 def _draw(plot: Axes, target: TargetResult, series: list[Series], *, ringed: bool) -> None:
     for each in series:
         across, up = each.points[:, 0], each.points[:, 1]
@@ -112,12 +77,3 @@ def _plot(figure: Figure, target: TargetResult, place: int, count: int) -> Axes:
     plot.grid(alpha=0.25)
     plot.spines[["top", "right"]].set_visible(False)
     return plot
-
-
-def _words(target: TargetResult, method: MethodResult, member: Member) -> str:
-    chosen = ", chosen" if member.trial == method.chosen else ""
-    numbers = zip(target.objectives, member.values, strict=True)
-    lines = [f"{html.escape(name)} = {value:.4f}" for name, value in numbers]
-    return "<br>".join(
-        [f"<b>{html.escape(method.method)}</b>, trial {member.trial}{chosen}", *lines]
-    )

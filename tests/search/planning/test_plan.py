@@ -138,6 +138,16 @@ evaluation: {batch: 1}
         assert saved[name] == pytest.approx(size, rel=0.02)
 
 
+def test_a_training_that_may_be_stopped_early_is_judged_beside_itself(tmp_path: Path) -> None:
+    spaces = smoke_space(), smoke_space(budget={"early_stopping": {}})
+    never, early = (
+        make_plan(space, tmp_path / "sweep", Store(tmp_path / "cache")) for space in spaces
+    )
+    more = {each.name: each.size for each in early.buffers if each not in never.buffers}
+    assert more == {"weights that are judged at a rung": 4 * never.parameters.moving}
+    assert early.disk - never.disk == 2 * never.saved["weights"]  # two trials at once
+
+
 @pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl", "sd3", "flux"])
 def test_every_family_is_planned(name: str, tmp_path: Path) -> None:
     base = build(name, tmp_path / name)
