@@ -11,8 +11,11 @@ from __future__ import annotations
 import argparse
 import heapq
 import json
-from collections.abc import Iterator, Sequence
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -45,6 +48,8 @@ STOPPING: Final = {
 }
 """When trials are stopped: at a quarter and three quarters, or at a ninth and a third."""
 AIM: Final = 1 / 3
+SLOW_REPEATS: Final = 5
+"""Searches of the Gaussian process, which thinks for seconds about each trial."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,10 @@ class Search:
         """The hypervolume after so many seconds."""
         before = int(np.searchsorted(self.compute, compute, side="right"))
         return float(self.volume[before - 1]) if before else 0.0
+
+
+Runs = dict[tuple[Sampler, str], list[Search]]
+"""Sampler and when trials are stopped -> one search a seed."""
 
 
 def search(table: Table, budget: BudgetConfig, stopping: EarlyStoppingConfig | None) -> Search:
@@ -133,40 +142,56 @@ def _seconds(found: RecordedTrial, left: Sequence[int], done: int) -> float:
     return training + found.seconds["rung" if left else "judging"]
 
 
-def searches(
-    table: Table, trials: int, repeats: int
-) -> Iterator[tuple[Sampler, str, list[Search]]]:
-    """All of them: sampler, when trials are stopped, one search a seed."""
-    for sampler in get_args(Sampler):
-        for name, stopping in STOPPING.items():
-            found = [
-                search(table, BudgetConfig(trials=trials, sampler=sampler, seed=seed), stopping)
-                for seed in track(range(repeats), f"{sampler}, stopped {name}")
-            ]
-            yield sampler, name, found
+Job = tuple[Sampler, str, int]
+"""Sampler, when trials are stopped, seed."""
+
+
+@lru_cache(maxsize=1)
+def _table(path: Path) -> Table:
+    space = load_space(SPACE)
+    return Table(read_rows(path), to_optuna(space.distributions), list(space.objectives))
+
+
+def _searched(job: Job, recorded: Path, trials: int) -> Search:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler, name, seed = job
+    budget = BudgetConfig(trials=trials, sampler=sampler, seed=seed)
+    return search(_table(recorded), budget, STOPPING[name])
+
+
+def searches(recorded: Path, trials: int, repeats: int) -> Runs:
+    """All of them, two at a time."""
+    jobs: list[Job] = [
+        (sampler, name, seed)
+        for sampler in get_args(Sampler)
+        for name in STOPPING
+        for seed in range(SLOW_REPEATS if sampler == "gp" else repeats)
+    ]
+    one = partial(_searched, recorded=recorded, trials=trials)
+    spawn = multiprocessing.get_context("spawn")
+    found: Runs = {}
+    with ProcessPoolExecutor(WORKERS, spawn) as pool:
+        done = track(pool.map(one, jobs), "searching", len(jobs))
+        for (sampler, name, _), run in zip(jobs, done, strict=True):
+            found.setdefault((sampler, name), []).append(run)
+    return found
 
 
 def main() -> None:
     """Write table and figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=60, help="of each search")
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--trials", type=int, default=48, help="of each search")
+    parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--recorded", type=Path, default=TRIALS)
     wanted = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = load_space(SPACE)
-    rows = read_rows(wanted.recorded)
-    table = Table(rows, to_optuna(space.distributions), list(space.objectives))
-    runs = {(s, n): found for s, n, found in searches(table, wanted.trials, wanted.repeats)}
+    runs = searches(wanted.recorded, wanted.trials, wanted.repeats)
     folder = wanted.recorded.parent
-    (folder / "table.md").write_text(_markdown(rows, table, runs))
+    (folder / "table.md").write_text(_markdown(_table(wanted.recorded), runs))
     (folder / "searches.json").write_text(json.dumps(_plain(runs)))
     _draw(runs, folder / "hypervolume.png")
 
 
-def _markdown(
-    rows: Sequence[object], table: Table, runs: dict[tuple[Sampler, str], list[Search]]
-) -> str:
+def _markdown(table: Table, runs: Runs) -> str:
     random = runs["random", "never"]
     target = float(np.mean([run.volume[-1] for run in random]))
     full = float(np.mean([run.compute[-1] for run in random]))
@@ -174,8 +199,9 @@ def _markdown(
     count, repeats = len(random[0].volume), len(random)
     lines = [
         (
-            f"{len(rows)} recorded configurations; share of variance explained on those left out: "
-            f"{explained}. {count} trials a search, {repeats} searches a row, two workers; means "
+            f"{len(table.inputs)} recorded configurations; share of variance explained on those "
+            f"left out: {explained}. {count} trials a search, {repeats} searches a row "
+            f"({SLOW_REPEATS} of gp), two workers; means "
             "± standard errors. Compute as a share of what random search without stopping takes "
             f"({full:.0f} s of a processor); its mean hypervolume at the end is {target:.4f}."
         ),
@@ -211,7 +237,7 @@ def _mean(values: Sequence[float]) -> str:
     return f"{np.mean(values):.4f} ± {error:.4f}"
 
 
-def _plain(runs: dict[tuple[Sampler, str], list[Search]]) -> list[dict[str, object]]:
+def _plain(runs: Runs) -> list[dict[str, object]]:
     return [
         {
             "sampler": sampler,
@@ -228,7 +254,7 @@ def _plain(runs: dict[tuple[Sampler, str], list[Search]]) -> list[dict[str, obje
     ]
 
 
-def _draw(runs: dict[tuple[Sampler, str], list[Search]], path: Path) -> None:
+def _draw(runs: Runs, path: Path) -> None:
     full = float(np.mean([run.compute[-1] for run in runs["random", "never"]]))
     target = float(np.mean([run.volume[-1] for run in runs["random", "never"]]))
     grid = np.linspace(0, 1, 401)

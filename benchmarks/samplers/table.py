@@ -20,7 +20,7 @@ from sklearn.model_selection import cross_val_predict
 
 Floats = NDArray[np.float64]
 
-_TREES: Final = 200
+_TREES: Final = 100
 _FOLDS: Final = 10
 
 
