@@ -269,7 +269,7 @@ def _draw(runs: Runs, path: Path) -> None:
             plot.plot(grid, means, styles[sampler], color=colors[sampler], label=sampler)
         plot.axhline(target, color="#999999", lw=0.8)
         plot.axvline(AIM, color="#999999", lw=0.8)
-        plot.set(title=f"stopped {name}", xlabel="compute, of random search's", ylim=(0.7, None))
+        plot.set(title=f"stopped {name}", xlabel="compute, of random search's", ylim=(0.93, 0.995))
         plot.grid(alpha=0.25)
     plots[0].set_ylabel("hypervolume, mean")
     plots[-1].legend(frameon=False, loc="lower right")

@@ -81,11 +81,13 @@ def log_gate(client: MlflowClient, run: str, result: GateResult) -> None:
 
 
 def tags_of(result: GateResult) -> dict[str, str]:
-    """The verdict as tags: of the whole, of each line, and of who overrode it."""
+    """The verdict as tags: of the whole, of each line, what was changed, and who overrode it."""
     tags: dict[str, str] = {_TAG: result.outcome}
     for line in result.lines:
         verdict = "pass" if line.passed else "fail"
         tags[f"{_TAG}.{line.metric}"] = f"{verdict}: {line}, {compared_in_words(line)}"
+    if result.changed:
+        tags[f"{_TAG}.changed"] = ", ".join(result.changed)
     if result.override is not None:
         by = f"{result.override.who}, {result.override.when}: {result.override.reason}"
         tags[f"{_TAG}.override"] = by

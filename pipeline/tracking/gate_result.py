@@ -73,7 +73,7 @@ class GateResult:
         bounds: of every metric that was measured, asked for or not.
         report: the second judgement.
         searched: in what the search's own judgement falls short, in words.
-        changed: dotted paths of what differs from the gate in the sweep's file.
+        changed: dotted paths of what differs from the gate that the trial was made under.
         override: who let it through; None where nobody did, or nobody needed to.
         when: ISO 8601, UTC.
     """
@@ -97,7 +97,8 @@ class GateResult:
         """In one word."""
         if not self.passed:
             return "failed" if self.override is None else "overridden"
-        return "passed" if self.lines else "no gate"
+        # What was measured is no evidence of how sure it is: least values alone are no gate.
+        return "passed" if any(line.compared == "bound" for line in self.lines) else "no gate"
 
     @property
     def advice(self) -> list[str]:

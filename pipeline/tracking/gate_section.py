@@ -16,13 +16,16 @@ _TOLD: Final[Mapping[Outcome, str]] = {
     "overridden": "The gate was **not** passed, and was overridden.",
 }
 
+_LEAST_VALUES: Final = "There was no gate: measured values alone were asked for, and are met."
+
 
 def gate_section(result: GateResult) -> list[str]:
     """The verdict as Markdown: a line on the whole, and a table."""
     if not result.lines:
         return [_TOLD["no gate"]]
     share = f"{result.confidence:g}"
-    lines = [f"{_TOLD[result.outcome]} Bounds are one-sided, at a confidence of {share}.", ""]
+    told = _LEAST_VALUES if result.outcome == "no gate" else _TOLD[result.outcome]
+    lines = [f"{told} Bounds are one-sided, at a confidence of {share}.", ""]
     rows: list[list[object]] = []
     for line in result.lines:
         verdict = "pass" if line.passed else "**fail**"
@@ -33,7 +36,7 @@ def gate_section(result: GateResult) -> list[str]:
         lines += ["", f"The search itself had measured: {missed}."]
     if result.changed:
         names = ", ".join(code(name) for name in result.changed)
-        lines += ["", f"Other than in the sweep's own file are: {names}."]
+        lines += ["", f"Other than in the file of the sweep when the trial was made are: {names}."]
     if result.override is not None:
         by = result.override
         lines += ["", f"Overridden by {escaped(by.who)} on {by.when}: {escaped(by.reason)}"]

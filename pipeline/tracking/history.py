@@ -130,9 +130,15 @@ def _entry(version: ModelVersion, model: RegisteredModel) -> Entry:
         concept=tags["concept"],
         base=tags.get("base"),
         metrics={name: value for name in METRICS if (value := _number(tags.get(name))) is not None},
-        gate=tags.get("gate"),
+        gate=_gate(tags),
         override=tags.get("gate.override"),
     )
+
+
+def _gate(tags: Mapping[str, str]) -> str | None:
+    """What became of it, and that the gate was not the sweep's own, where it was not."""
+    known = tags.get("gate")
+    return f"{known}, changed" if known and "gate.changed" in tags else known
 
 
 def _number(text: str | None) -> float | None:

@@ -159,7 +159,7 @@ def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
         places = (partial, pictures)
         judged = _judged_folder(experiment, chosen, form, places, judgement, progress)
         found = judge_by(judged, demands.gate, demands.least_values, searched, demands.override)
-        found = replace(found, changed=_changed(record.space.gate, demands.gate))
+        found = replace(found, changed=_changed(experiment.gate, demands.gate))
         if found.outcome == "failed":
             unrecorded = record_refusal(record, chosen, folder, found, address)
             raise NotConfirmedError(chosen.number, found, unrecorded)
@@ -182,7 +182,10 @@ def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
 
 
 def _changed(known: GateConfig | None, used: GateConfig | None) -> tuple[str, ...]:
-    """In what a gate differs from that of the sweep's file."""
+    """In what a gate differs from the one that the trial was made under.
+
+    The sweep's own file may have another one since, written when all results were known.
+    """
     trees = [{} if gate is None else gate.model_dump(mode="json") for gate in (known, used)]
     return tuple(differences(*trees))
 

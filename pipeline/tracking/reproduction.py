@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import torch
 
 from pipeline.config import Experiment, parse_space
 from pipeline.config.space import put
@@ -109,7 +112,8 @@ def reproduce(
     Raises:
         ValueError: the training diverges, or a judge is missing.
     """
-    outcome = run_trial(folder, Store(store_root()), time.time())
+    with _threads(plan.experiment.scaling.cpus_per_worker):
+        outcome = run_trial(folder, Store(store_root()), time.time())
     if outcome.reason is not None:
         raise ValueError(
             f"{version.name}: expected the training to end as it did, got: {outcome.reason}; look "
@@ -129,6 +133,17 @@ def reproduce(
     findings += _judges(before, report)
     findings += _metrics("searched", version.recorded.searched.metrics, searched, exactly=exactly)
     return findings + _metrics("judged", before.metrics, report.metrics, exactly=exactly)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """As many threads as a trial has in a sweep: sums of other parts may round otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _judged(version: Version, plan: Plan, folder: Path, progress: Progress | None) -> Report:

@@ -13,7 +13,8 @@ from pipeline.diffusion.load import fastest_device
 def surroundings() -> dict[str, str]:
     """Device, processor and threads with which this process draws.
 
-    Where all of them and the libraries' versions are the same, a picture is the same to the bit.
+    On a CPU, where all of them and the libraries' versions are the same, a picture is the same to
+    the bit.
     """
     if fastest_device().type == "cuda":
         return {"device": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)}

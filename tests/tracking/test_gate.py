@@ -113,6 +113,7 @@ def test_an_override_registers_with_reason_and_name(
     version = connect(stage.uri, timeout=5).get_model_version_by_alias("tiny", "champion")
     assert REASON in version.tags["gate.override"]
     assert version.tags["gate"] == "overridden"
+    assert "at_least.cra" in version.tags["gate.changed"]
     for text in (version.description, (promotion.folder / "README.md").read_text()):
         assert "overridden" in text
         assert "a drill &#124; of &#60;b&#62;the&#60;/b&#62; release" in text
