@@ -9,8 +9,6 @@ Two people who change the same model at the same moment are not kept apart: MLfl
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -26,6 +24,7 @@ from pipeline.tracking.aliases import (
     registered_model,
     versions_of,
 )
+from pipeline.tracking.who import who
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -91,7 +90,7 @@ def registered(client: MlflowClient, name: str, version: int, tell: Tell) -> Cha
         challenger=version,
         line=line,
         at=_now(),
-        by=_who(),
+        by=who(),
         why="",
     )
     return _make(client, name, change, tell)
@@ -147,7 +146,7 @@ def rollback(client: MlflowClient, name: str, why: str, tell: Tell) -> Change:
         challenger=aliases.get(CHALLENGER),
         line=line,
         at=_now(),
-        by=_who(),
+        by=who(),
         why=why,
     )
     return _make(client, name, change, tell)
@@ -202,7 +201,7 @@ def _crown(
         challenger=None if challenger == version else challenger,
         line=(*line, version),
         at=_now(),
-        by=_who(),
+        by=who(),
         why=why,
     )
     return _make(client, name, change, tell)
@@ -305,13 +304,3 @@ def _last(line: tuple[int, ...], version: int) -> int:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _who() -> str:
-    named = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    if named:
-        return named
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"user {os.getuid()}"
