@@ -135,8 +135,10 @@ def rollback(client: MlflowClient, name: str, why: str, tell: Tell) -> Change:
             f"{name}: expected a previous champion to go back to, got {now}; "
             f"`unlearn crown {name}/VERSION` makes any version champion"
         )
-    # What the page shows is what happens, also where somebody moved an alias by hand.
-    line = line[: _last(line, target) + 1] if target in line else (target,)
+    # What the page shows is what happens, also where somebody moved an alias by hand. Who was
+    # champion twice counts once: what is taken back now must not be `previous` by its first time.
+    before = line[: _last(line, target)] if target in line else ()
+    line = (*(number for number in before if number not in (champion, target)), target)
     change = Change(
         what="rolled back",
         version=target,
@@ -292,7 +294,11 @@ def _now_holds(client: MlflowClient, name: str) -> tuple[dict[str, int], tuple[i
         return aliases, ()
     there = versions_of(client, name)
     words = model.tags.get(_LINE, "").split()
-    line = tuple(int(word) for word in words if word.isdecimal() and int(word) in there)
+    line = tuple(
+        number
+        for number in (int(word) for word in words if word.isdecimal())
+        if number in there and (number == champion or ROLLED_BACK not in there[number].tags)
+    )
     if not line and previous is not None and previous != champion:
         line = (previous,)  # of a model from before this tag
     return aliases, line if line and line[-1] == champion else (*line, champion)
