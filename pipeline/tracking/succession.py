@@ -157,6 +157,8 @@ def rollback(client: MlflowClient, name: str, why: str, tell: Tell) -> Change:
 def finish(client: MlflowClient, name: str, tell: Tell) -> Change | None:
     """Do what a killed process was about to do to a model; None if there is nothing.
 
+    A change to a version that was deleted since is dropped.
+
     Raises:
         ValueError: there is no such model.
     """
@@ -169,6 +171,13 @@ def finish(client: MlflowClient, name: str, tell: Tell) -> Change | None:
         # Nobody knows what it was; the aliases say what holds.
         client.delete_registered_model_tag(name, _PENDING)
         return None
+    there = versions_of(client, name)
+    if change.version not in there or change.champion not in (None, *there):
+        # MLflow refuses such an alias, for ever; those of now say what holds.
+        client.delete_registered_model_tag(name, _PENDING)
+        return None
+    gone = {each: None for each in (PREVIOUS, CHALLENGER) if getattr(change, each) not in there}
+    change = change.model_copy(update=gone)
     _do(client, name, change, tell)
     return change
 

@@ -238,6 +238,30 @@ def test_a_damaged_note_of_a_change_is_dropped(book: Book) -> None:
     assert "change" not in book.client.get_registered_model(book.name).tags
 
 
+def test_a_change_to_a_version_that_is_gone_is_dropped(book: Book) -> None:
+    book.open(3)
+    for version, champion in (("1", 3), ("2", 4)):
+        mortal: Any = Mortal(book.client, 1)
+        with pytest.raises(Killed):
+            crown(mortal, book.name, int(version), "", book.tell)
+        book.client.delete_model_version(book.name, version)
+        assert finish(book.client, book.name, book.tell) is None
+        assert book.aliases["champion"] == champion
+        book.enter()
+        book.assert_one_story()
+
+
+def test_a_change_is_made_without_the_previous_champion_that_is_gone(book: Book) -> None:
+    book.open(3)
+    mortal: Any = Mortal(book.client, 1)
+    with pytest.raises(Killed):
+        rollback(mortal, book.name, "no", book.tell)
+    book.client.delete_model_version(book.name, "1")
+    assert finish(book.client, book.name, book.tell) is not None
+    assert book.aliases == {"champion": 2}
+    book.assert_one_story()
+
+
 def test_marks_beside_folders_follow(tmp_path: Path) -> None:
     folders = [tmp_path / "fashion" / "promoted" / name for name in ("0001", "0002")]
     other = tmp_path / "other" / "promoted" / "0001"
