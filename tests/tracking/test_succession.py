@@ -14,7 +14,8 @@ from pipeline.tracking.aliases import aliases_of, versions_of
 from pipeline.tracking.connection import connect, experiment_id
 from pipeline.tracking.marks import mark, marking
 from pipeline.tracking.registry import register
-from pipeline.tracking.succession import EVENT, crown, events_of, finish, rollback
+from pipeline.tracking.succession import EVENT, crown, events_of, finish, registered, rollback
+from tests.cli.in_process import tell
 
 
 class Book:
@@ -260,6 +261,22 @@ def test_a_change_is_made_without_the_previous_champion_that_is_gone(book: Book)
     assert finish(book.client, book.name, book.tell) is not None
     assert book.aliases == {"champion": 2}
     book.assert_one_story()
+
+
+def test_the_challenger_that_is_crowned_is_known_when_all_changes_are_made(
+    book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", book.client.tracking_uri)
+    monkeypatch.setenv("UNLEARN_HOME", str(tmp_path))
+    book.enter()
+    book.enter(challenger=True)
+    version = book.client.create_model_version(book.name, f"runs:/{book.run}/x", run_id=book.run)
+    mortal: Any = Mortal(book.client, 1)
+    with pytest.raises(Killed):
+        registered(mortal, book.name, int(version.version), book.tell)
+    told = tell("crown", f"{book.name}@challenger")
+    assert told.code == 0, told.err
+    assert book.aliases == {"champion": 3, "previous": 1}
 
 
 def test_marks_beside_folders_follow(tmp_path: Path) -> None:
