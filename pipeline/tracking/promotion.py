@@ -38,7 +38,7 @@ from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.gate_record import GATE, beside, record_refusal
 from pipeline.tracking.gate_result import GateResult, compared_in_words, evidence_of, judge_by
 from pipeline.tracking.manifest import file_hashes, versions
-from pipeline.tracking.marks import mark
+from pipeline.tracking.marks import mark, unmarked
 from pipeline.tracking.model_card import CARD, CardFacts, model_card
 from pipeline.tracking.provenance import provenance
 from pipeline.tracking.publication import publish
@@ -150,10 +150,11 @@ def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
     experiment = load_space(chosen.folder / EXPERIMENT).fixed()
     check_form(form, experiment)
     judgement = judgement or _judgement_of(demands.gate)
-    folder = record.folder / "promoted" / Path(trial_name(chosen.number)).name
-    partial = folder.with_name(f".{folder.name}.partial")
+    first = record.folder / "promoted" / Path(trial_name(chosen.number)).name
+    folder = unmarked(first)
+    partial = first.with_name(f".{first.name}.partial")
     # Beside the folder that is thrown away: a judgement that was killed goes on with them.
-    pictures = folder.with_name(f".{folder.name}.{PICTURES}")
+    pictures = first.with_name(f".{first.name}.{PICTURES}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         places = (partial, pictures)

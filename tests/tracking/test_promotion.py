@@ -152,9 +152,15 @@ def test_a_later_promotion_leaves_the_earlier_version_as_it_was(
 
 def test_what_changed_is_promoted_alone(stage: Stage) -> None:
     alone = promote(stage.sweep.record, {}, trial=1, uri=stage.uri, judgement=ONCE, form="delta")
+    whole = stage.sweep.folder / "promoted" / "0001"
+    before = (whole / "manifest.json").read_bytes()
     manifest = json.loads((alone.folder / "manifest.json").read_text())
     assert (manifest["form"], manifest["weights"]) == ("delta", "weights.safetensors")
     assert not (alone.folder / "model_index.json").exists()
+    # Version 2, of the same trial, stays what it is and is called what it is.
+    assert alone.folder == whole.with_name("0001-2")
+    assert (whole / "manifest.json").read_bytes() == before
+    assert json.loads(whole.with_suffix(".json").read_text())["standing"] == "previous"
     files = {name for name in manifest["files"] if not name.startswith("samples/")}
     story = {"report.json", "gallery.png", "README.md", "gate.json"}
     assert files == {"weights.safetensors", *story}
