@@ -31,13 +31,16 @@ def crown(
     from pipeline.tracking.desk import registry_client
     from pipeline.tracking.marks import marking
     from pipeline.tracking.succession import crown as crowned
+    from pipeline.tracking.succession import finish
     from pipeline.tracking.version_name import VersionName
 
     named = VersionName.parse(version)
     reason = _reason(because)
     with registry_client() as client:
+        tell = marking(sweeps_folder())
+        finish(client, named.model, tell)  # it may say who is the challenger
         number = int(named.find(client).version)
-        change = crowned(client, named.model, number, reason, marking(sweeps_folder()))
+        change = crowned(client, named.model, number, reason, tell)
     say(f"{named.model} version {number} is now champion")
     if change.was is not None:
         say(f"the champion before it, version {change.was}, keeps the alias previous")

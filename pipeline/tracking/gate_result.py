@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,18 +13,12 @@ from pipeline.evaluation.evidence import Evidence, bounds_of
 from pipeline.evaluation.gate import Line, advice, gate_lines
 from pipeline.evaluation.judge import Evaluation
 from pipeline.evaluation.report import Report
+from pipeline.tracking.who import who
 
 Outcome = Literal["passed", "failed", "overridden", "no gate"]
 
 CONFIDENCE = 0.95
 """Of intervals where there is no gate to name one."""
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have a number and no name
-        return f"user {os.getuid()}"
 
 
 def _now() -> str:
@@ -39,7 +31,7 @@ class Override:
 
     Attributes:
         reason: in the words of who did it.
-        who: the name of the user of the machine.
+        who: their name at MLflow, or on the machine.
         when: ISO 8601, UTC.
     """
 
@@ -60,7 +52,7 @@ class Override:
                 "--override: expected a reason, got nothing; say why the model may pass, as it "
                 "will stand in its record"
             )
-        return cls(words, _user(), _now())
+        return cls(words, who(), _now())
 
 
 @dataclass(frozen=True)

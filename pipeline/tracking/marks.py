@@ -6,10 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 
 from pipeline.search.files import read_json, write_json
 from pipeline.tracking.succession import Tell
+
+
+def unmarked(folder: Path) -> Path:
+    """Where a trial is promoted to: the folder itself, or `FOLDER-2`, `FOLDER-3` and so on.
+
+    A folder with a mark holds a registered version, which may be the champion: it stays as it is.
+    """
+    if not folder.with_suffix(".json").exists():
+        return folder
+    names = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(each for each in names if not each.with_suffix(".json").exists())
 
 
 def mark(folder: Path, name: str, version: int, standing: str) -> None:

@@ -38,10 +38,10 @@ from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.gate_record import GATE, beside, record_refusal
 from pipeline.tracking.gate_result import GateResult, compared_in_words, evidence_of, judge_by
 from pipeline.tracking.manifest import file_hashes, versions
-from pipeline.tracking.marks import mark
+from pipeline.tracking.marks import mark, unmarked
 from pipeline.tracking.model_card import CARD, CardFacts, model_card
 from pipeline.tracking.provenance import provenance
-from pipeline.tracking.publication import publish
+from pipeline.tracking.publication import check_listing, publish
 from pipeline.tracking.registry import Listing, Registered
 from pipeline.tracking.surroundings import surroundings
 from pipeline.tracking.uri import tracking_uri
@@ -141,19 +141,21 @@ def promote(  # noqa: PLR0913  (what, how it is judged, kept and registered)
         NothingQualifiesError: no member of the front meets the constraints.
         NotConfirmedError: the second judgement does not show what was asked for; that is recorded.
         ValueError: there is no such complete trial, it fails a constraint, its files are missing,
-            it has no adapters to keep alone, there is no second classifier, or MLflow can't be
-            reached.
+            it has no adapters to keep alone, there is no second classifier, the versions of the
+            model in `listing` erased something else, or MLflow can't be reached.
     """
     demands = constraints if isinstance(constraints, Demands) else Demands(None, constraints)
     chosen, searched = candidate(record, demands, trial)
     address = tracking_uri() if uri is None else uri
     experiment = load_space(chosen.folder / EXPERIMENT).fixed()
     check_form(form, experiment)
+    check_listing(listing or Listing(), experiment.concept, address)
     judgement = judgement or _judgement_of(demands.gate)
-    folder = record.folder / "promoted" / Path(trial_name(chosen.number)).name
-    partial = folder.with_name(f".{folder.name}.partial")
+    first = record.folder / "promoted" / Path(trial_name(chosen.number)).name
+    folder = unmarked(first)
+    partial = first.with_name(f".{first.name}.partial")
     # Beside the folder that is thrown away: a judgement that was killed goes on with them.
-    pictures = folder.with_name(f".{folder.name}.{PICTURES}")
+    pictures = first.with_name(f".{first.name}.{PICTURES}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         places = (partial, pictures)

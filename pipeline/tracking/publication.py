@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.config import ConceptConfig
 from pipeline.evaluation.report import Report
 from pipeline.search.places import GALLERY, MANIFEST
 from pipeline.search.records import SweepRecord, TrialRecord
@@ -20,7 +21,7 @@ from pipeline.tracking.manifest import file_digest
 from pipeline.tracking.markdown import code, escaped
 from pipeline.tracking.marks import marking
 from pipeline.tracking.mirror import LEDGER, Mirror
-from pipeline.tracking.registry import Listing, Registered, register
+from pipeline.tracking.registry import Listing, Registered, check_concept, register
 from pipeline.tracking.story import came_from, tell_promotion
 from pipeline.tracking.table import table_of
 from pipeline.tracking.trial_run import log_image_once, log_metrics
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 60  # seconds: somebody waits, and uploads are large
 _RETRIES: Final = 2
+_SOON: Final = 10  # seconds, for a look before the judgement
 _DESCRIBED: Final = (
     "erasure",
     "ua",
@@ -45,6 +47,21 @@ _DESCRIBED: Final = (
 _TAGGED: Final = ("ua", "ira", "cra", "alignment")
 """Those that are tags of a version too."""
 _AS_CHAMPION: Final = Listing()
+
+
+def check_listing(listing: Listing, concept: ConceptConfig, uri: str) -> None:
+    """Refuse a model of another concept before anything is judged, where the server answers.
+
+    Raises:
+        ValueError: the versions of the model that is named erased something else.
+    """
+    if listing.name is None:
+        return
+    from mlflow.exceptions import MlflowException
+
+    # It is checked again when it is registered: a server that is away keeps nobody from judging.
+    with suppress(MlflowException, OSError):
+        check_concept(connect(uri, timeout=_SOON), listing.name, ", ".join(concept.values))
 
 
 def publish(

@@ -19,6 +19,7 @@ __all__ = [
     "Listing",
     "Registered",
     "aliased",
+    "check_concept",
     "register",
 ]
 
@@ -82,7 +83,7 @@ def register(  # noqa: PLR0913  (where, what, from which run, and what is told o
     """
     _ensure_model(client, name)
     finish(client, name, tell)
-    _check_concept(client, name, tags.get("concept"))
+    check_concept(client, name, tags.get("concept"))
     made = client.create_model_version(
         name, source, run_id=run, tags=dict(tags), description=description
     )
@@ -93,8 +94,12 @@ def register(  # noqa: PLR0913  (where, what, from which run, and what is told o
     return Registered(name, version, promoted(client, name, version, tell).was)
 
 
-def _check_concept(client: MlflowClient, name: str, concept: str | None) -> None:
-    """A rollback must not bring back a model that erased something else."""
+def check_concept(client: MlflowClient, name: str, concept: str | None) -> None:
+    """Refuse another concept: a rollback must not bring back a model that erased something else.
+
+    Raises:
+        ValueError: the model's versions erased something else than `concept`.
+    """
     for version in versions_of(client, name).values():
         if version.tags.get("concept", concept) != concept:
             raise ValueError(

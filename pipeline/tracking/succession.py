@@ -9,8 +9,6 @@ Two people who change the same model at the same moment are not kept apart: MLfl
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -26,6 +24,7 @@ from pipeline.tracking.aliases import (
     registered_model,
     versions_of,
 )
+from pipeline.tracking.who import who
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -91,7 +90,7 @@ def registered(client: MlflowClient, name: str, version: int, tell: Tell) -> Cha
         challenger=version,
         line=line,
         at=_now(),
-        by=_who(),
+        by=who(),
         why="",
     )
     return _make(client, name, change, tell)
@@ -136,8 +135,10 @@ def rollback(client: MlflowClient, name: str, why: str, tell: Tell) -> Change:
             f"{name}: expected a previous champion to go back to, got {now}; "
             f"`unlearn crown {name}/VERSION` makes any version champion"
         )
-    # What the page shows is what happens, also where somebody moved an alias by hand.
-    line = line[: _last(line, target) + 1] if target in line else (target,)
+    # What the page shows is what happens, also where somebody moved an alias by hand. Who was
+    # champion twice counts once: what is taken back now must not be `previous` by its first time.
+    before = line[: _last(line, target)] if target in line else ()
+    line = (*(number for number in before if number not in (champion, target)), target)
     change = Change(
         what="rolled back",
         version=target,
@@ -147,7 +148,7 @@ def rollback(client: MlflowClient, name: str, why: str, tell: Tell) -> Change:
         challenger=aliases.get(CHALLENGER),
         line=line,
         at=_now(),
-        by=_who(),
+        by=who(),
         why=why,
     )
     return _make(client, name, change, tell)
@@ -155,6 +156,8 @@ def rollback(client: MlflowClient, name: str, why: str, tell: Tell) -> Change:
 
 def finish(client: MlflowClient, name: str, tell: Tell) -> Change | None:
     """Do what a killed process was about to do to a model; None if there is nothing.
+
+    A change to a version that was deleted since is dropped.
 
     Raises:
         ValueError: there is no such model.
@@ -168,6 +171,13 @@ def finish(client: MlflowClient, name: str, tell: Tell) -> Change | None:
         # Nobody knows what it was; the aliases say what holds.
         client.delete_registered_model_tag(name, _PENDING)
         return None
+    there = versions_of(client, name)
+    if change.version not in there or change.champion not in (None, *there):
+        # MLflow refuses such an alias, for ever; those of now say what holds.
+        client.delete_registered_model_tag(name, _PENDING)
+        return None
+    gone = {each: None for each in (PREVIOUS, CHALLENGER) if getattr(change, each) not in there}
+    change = change.model_copy(update=gone)
     _do(client, name, change, tell)
     return change
 
@@ -202,7 +212,7 @@ def _crown(
         challenger=None if challenger == version else challenger,
         line=(*line, version),
         at=_now(),
-        by=_who(),
+        by=who(),
         why=why,
     )
     return _make(client, name, change, tell)
@@ -293,7 +303,11 @@ def _now_holds(client: MlflowClient, name: str) -> tuple[dict[str, int], tuple[i
         return aliases, ()
     there = versions_of(client, name)
     words = model.tags.get(_LINE, "").split()
-    line = tuple(int(word) for word in words if word.isdecimal() and int(word) in there)
+    line = tuple(
+        number
+        for number in (int(word) for word in words if word.isdecimal())
+        if number in there and (number == champion or ROLLED_BACK not in there[number].tags)
+    )
     if not line and previous is not None and previous != champion:
         line = (previous,)  # of a model from before this tag
     return aliases, line if line and line[-1] == champion else (*line, champion)
@@ -305,13 +319,3 @@ def _last(line: tuple[int, ...], version: int) -> int:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _who() -> str:
-    named = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    if named:
-        return named
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return f"user {os.getuid()}"

@@ -27,6 +27,7 @@ from pipeline.tracking.promotion import (
     Promotion,
     promote,
 )
+from pipeline.tracking.registry import Listing
 from tests.tracking.stage import ONCE, SEED, SPACE, Stage, a_stage
 from tests.tracking.sweeps import Sweep
 
@@ -151,9 +152,15 @@ def test_a_later_promotion_leaves_the_earlier_version_as_it_was(
 
 
 def test_what_changed_is_promoted_alone(stage: Stage) -> None:
+    whole = stage.sweep.folder / "promoted" / "0001"
+    before = (whole / "manifest.json").read_bytes()
     alone = promote(stage.sweep.record, {}, trial=1, uri=stage.uri, judgement=ONCE, form="delta")
     manifest = json.loads((alone.folder / "manifest.json").read_text())
     assert (manifest["form"], manifest["weights"]) == ("delta", "weights.safetensors")
+    # Version 2, of the same trial, stays what it is and is called what it is.
+    assert alone.folder == whole.with_name("0001-2")
+    assert (whole / "manifest.json").read_bytes() == before
+    assert json.loads(whole.with_suffix(".json").read_text())["standing"] == "previous"
     assert not (alone.folder / "model_index.json").exists()
     files = {name for name in manifest["files"] if not name.startswith("samples/")}
     story = {"report.json", "gallery.png", "README.md", "gate.json"}
@@ -181,6 +188,19 @@ def test_what_the_second_judge_does_not_confirm_is_not_promoted(stage: Stage) ->
     # The judgement stays, should anybody ask for it again.
     left = [path.name for path in (stage.sweep.folder / "promoted").glob(".*")]
     assert left == [".0001.pictures"]
+
+
+def test_a_model_of_another_concept_is_refused_before_the_judgement(stage: Stage) -> None:
+    client = connect(stage.uri, timeout=5)
+    client.create_registered_model("bags")
+    client.create_model_version("bags", str(stage.sweep.folder), tags={"concept": "bag"})
+    into = Listing("bags")
+
+    def told(*_: int) -> None:
+        pytest.fail("it is judged")
+
+    with pytest.raises(ValueError, match="whose version 1 erased bag; name another"):
+        promote(stage.sweep.record, {}, trial=0, uri=stage.uri, progress=told, listing=into)
 
 
 def test_a_server_that_is_away_costs_no_judgement(stage: Stage) -> None:

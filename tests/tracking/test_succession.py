@@ -14,7 +14,8 @@ from pipeline.tracking.aliases import aliases_of, versions_of
 from pipeline.tracking.connection import connect, experiment_id
 from pipeline.tracking.marks import mark, marking
 from pipeline.tracking.registry import register
-from pipeline.tracking.succession import EVENT, crown, events_of, finish, rollback
+from pipeline.tracking.succession import EVENT, crown, events_of, finish, registered, rollback
+from tests.cli.in_process import tell
 
 
 class Book:
@@ -134,12 +135,19 @@ def test_rollbacks_go_back_and_never_forward(book: Book) -> None:
     ]
 
 
-def test_a_version_that_was_champion_twice_is_passed_twice(book: Book) -> None:
+def test_a_version_that_was_champion_twice_is_taken_back_once(book: Book) -> None:
     book.open(2)
     crown(book.client, book.name, 1, "", book.tell)
-    for expected in ({"champion": 2, "previous": 1}, {"champion": 1}):
-        rollback(book.client, book.name, "no", book.tell)
-        assert book.aliases == expected
+    rollback(book.client, book.name, "no", book.tell)
+    assert book.aliases == {"champion": 2}
+    with pytest.raises(ValueError, match=r"expected a previous champion .* version 2 and"):
+        rollback(book.client, book.name, "again", book.tell)
+    assert book.told == {1: "rolled back", 2: "champion"}
+    # Nor does it come back by a line that was written when it counted twice.
+    book.client.set_registered_model_tag(book.name, "champions", "1 2")
+    book.enter()
+    rollback(book.client, book.name, "no", book.tell)
+    assert book.aliases == {"champion": 2}
 
 
 def test_aliases_that_were_moved_by_hand_count(book: Book) -> None:
@@ -229,6 +237,46 @@ def test_a_damaged_note_of_a_change_is_dropped(book: Book) -> None:
     book.client.set_registered_model_tag(book.name, "change", "{")
     assert finish(book.client, book.name, book.tell) is None
     assert "change" not in book.client.get_registered_model(book.name).tags
+
+
+def test_a_change_to_a_version_that_is_gone_is_dropped(book: Book) -> None:
+    book.open(3)
+    for version, champion in (("1", 3), ("2", 4)):
+        mortal: Any = Mortal(book.client, 1)
+        with pytest.raises(Killed):
+            crown(mortal, book.name, int(version), "", book.tell)
+        book.client.delete_model_version(book.name, version)
+        assert finish(book.client, book.name, book.tell) is None
+        assert book.aliases["champion"] == champion
+        book.enter()
+        book.assert_one_story()
+
+
+def test_a_change_is_made_without_the_previous_champion_that_is_gone(book: Book) -> None:
+    book.open(3)
+    mortal: Any = Mortal(book.client, 1)
+    with pytest.raises(Killed):
+        rollback(mortal, book.name, "no", book.tell)
+    book.client.delete_model_version(book.name, "1")
+    assert finish(book.client, book.name, book.tell) is not None
+    assert book.aliases == {"champion": 2}
+    book.assert_one_story()
+
+
+def test_the_challenger_that_is_crowned_is_known_when_all_changes_are_made(
+    book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", book.client.tracking_uri)
+    monkeypatch.setenv("UNLEARN_HOME", str(tmp_path))
+    book.enter()
+    book.enter(challenger=True)
+    version = book.client.create_model_version(book.name, f"runs:/{book.run}/x", run_id=book.run)
+    mortal: Any = Mortal(book.client, 1)
+    with pytest.raises(Killed):
+        registered(mortal, book.name, int(version.version), book.tell)
+    told = tell("crown", f"{book.name}@challenger")
+    assert told.code == 0, told.err
+    assert book.aliases == {"champion": 3, "previous": 1}
 
 
 def test_marks_beside_folders_follow(tmp_path: Path) -> None:
