@@ -12,6 +12,7 @@ import pytest
 from pipeline.search.files import read_json, write_json
 from pipeline.tracking.aliases import aliases_of, versions_of
 from pipeline.tracking.connection import connect, experiment_id
+from pipeline.tracking.gate_result import Override
 from pipeline.tracking.marks import mark, marking
 from pipeline.tracking.registry import register
 from pipeline.tracking.succession import EVENT, crown, events_of, finish, registered, rollback
@@ -279,8 +280,17 @@ def test_the_challenger_that_is_crowned_is_known_when_all_changes_are_made(
     assert book.aliases == {"champion": 3, "previous": 1}
 
 
+def test_an_override_and_a_change_name_the_same_person(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    book.open(2)
+    assert rollback(book.client, book.name, "no", book.tell).by == "ada"
+    assert Override.now("a drill").who == "ada"
+
+
 def test_marks_beside_folders_follow(tmp_path: Path) -> None:
-    folders = [tmp_path / "fashion" / "promoted" / name for name in ("0001", "0002")]
+    folders = [tmp_path / "fashion" / "promoted" / name for name in ("0001", "0001-2")]
     other = tmp_path / "other" / "promoted" / "0001"
     write_json(folders[0].with_suffix(".json"), {"version": 1})  # from before standings
     mark(folders[1], "fashion", 2, "champion")
