@@ -114,7 +114,8 @@ def send_hypervolume(to: Destination, ledger: Ledger, table: Table) -> None:
     """Log the hypervolume at each trial up to the first one that is still running.
 
     A trial that ends after a later one changes the values from its number on; those behind a
-    running trial therefore wait, and what MLflow has is never revised.
+    running trial therefore wait, and what MLflow has is never revised. Steps are trials' numbers,
+    by which MLflow's runs are named too: after a warm start they begin behind the earlier trials.
     """
     history = table.hypervolume()
     last = ledger.hypervolume

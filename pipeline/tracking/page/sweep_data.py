@@ -83,14 +83,9 @@ class SweepPages:
 
 
 def volume_line(table: Table, name: str, group: int | None) -> dict[str, Any]:
-    """A sweep's hypervolume over its trials, in the looks of a group or, for None, as reference."""
-    history = table.hypervolume()
-    return {
-        "name": name,
-        "group": group,
-        "trials": list(history),
-        "values": list(history.values()),
-    }
+    """A sweep's hypervolume over its own trials, looking like a group or, for None, a reference."""
+    places, values = table.volumes()
+    return {"name": name, "group": group, "trials": places, "values": values}
 
 
 def _highlights(record: SweepRecord, table: Table) -> list[dict[str, Any]]:
