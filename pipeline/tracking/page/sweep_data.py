@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pipeline.config.user_path import without_machine
 from pipeline.search.importance import LEAST_TRIALS, importances
 from pipeline.search.records import SweepRecord
 from pipeline.search.reference import ReferenceFinder
@@ -40,10 +41,11 @@ class SweepPages:
         entries = [
             Entry(row, folders[row.trial], 0, row.trial in table.front) for row in table.rows
         ]
+        base = without_machine(record.space.base)
         return {
             "kind": "sweep",
             "name": table.sweep,
-            "title": f"{', '.join(record.space.concept.values)} erased from {record.space.base}",
+            "title": f"{', '.join(record.space.concept.values)} erased from {base}",
             "status": record.status,
             "objectives": [{"name": n, "direction": d} for n, d in table.objectives.items()],
             "metrics": columns.metrics,
