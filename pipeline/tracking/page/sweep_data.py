@@ -91,7 +91,7 @@ def volume_line(table: Table, name: str, group: int | None) -> dict[str, Any]:
 
 
 def _highlights(record: SweepRecord, table: Table) -> list[dict[str, Any]]:
-    """The trials to look at first: that which a promotion would take, and each objective's best."""
+    """The trials to look at first: what `choose` takes where nothing is asked for, and the best."""
     members = [row for row in table.rows if row.trial in table.front]
     if not members:
         return []
