@@ -9,8 +9,6 @@ import typer
 from pipeline.cli.options import HomeOption
 from pipeline.cli.terminal import note, say
 
-_LONGEST_REASON = 500
-
 
 def crown(
     version: Annotated[
@@ -82,9 +80,8 @@ def rollback(
 
 
 def _reason(text: str) -> str:
+    from pipeline.tracking.limits import check_reason
+
     reason = " ".join(text.split())
-    if len(reason) > _LONGEST_REASON:
-        raise ValueError(
-            f"--because: expected at most {_LONGEST_REASON} letters, got {len(reason)}; shorten it"
-        )
+    check_reason("--because", reason)
     return reason

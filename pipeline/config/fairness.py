@@ -11,8 +11,10 @@ from pipeline.config.parsing import FIXED
 from pipeline.config.problems import Problem, quote
 from pipeline.config.space import SearchSpace
 
-_ITS_OWN: Final = ("name", "gate", "budget", "scaling")
-_JUDGED_ALIKE: Final = (*(path for path in FIXED if path not in _ITS_OWN), "seed", "synthesis")
+ITS_OWN: Final = ("name", "gate", "budget", "scaling")
+"""What may differ between sweeps of the same space: name, gate, size and machines."""
+
+_JUDGED_ALIKE: Final = (*(path for path in FIXED if path not in ITS_OWN), "seed", "synthesis")
 """What no sweep may search, its own name, gate and size apart, and what training starts from."""
 
 _SEARCHED_ALIKE: Final = (

@@ -17,6 +17,7 @@ from pipeline.diffusion.share import Share
 from pipeline.diffusion.store import Store
 from pipeline.diffusion.synthesis import synthesize, synthesize_share
 from pipeline.evaluation.jury import Features, Jury, Verdicts
+from pipeline.evaluation.levels import levels_of
 from pipeline.evaluation.questions import Questions
 
 _DECODED: Final = 32
@@ -74,7 +75,7 @@ def draw(
     size = min(_DECODED, questions.sampler.batch)
     # Filled up, as batches of sampling are: a picture must not depend on how many there are.
     lacking = latents[-1:].expand(-count % size, *latents.shape[1:])
-    return _levels(decode(model, torch.cat([latents, lacking]), size))[:count]
+    return levels_of(decode(model, torch.cat([latents, lacking]), size))[:count]
 
 
 def draw_share(
@@ -174,10 +175,6 @@ def _named(tensors: dict[str, Tensor], start: str) -> dict[str, Tensor]:
         for name, tensor in tensors.items()
         if name.startswith(start)
     }
-
-
-def _levels(images: Tensor) -> Tensor:
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def _floats(levels: Tensor) -> Tensor:

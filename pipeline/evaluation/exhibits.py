@@ -26,6 +26,7 @@ from pipeline.diffusion.sampling import Progress, Sampler
 from pipeline.diffusion.store import Store
 from pipeline.evaluation.answers import draw
 from pipeline.evaluation.judge import Evaluation
+from pipeline.evaluation.levels import levels_of
 from pipeline.evaluation.questions import Questions
 from pipeline.prompts.prompt import Prompt
 
@@ -139,11 +140,6 @@ def redraw(
     questions = Questions(prompts, tuple(each.seed for each in exhibits), sampler)
     with TemporaryDirectory() as pictures:
         return draw(model, questions, Store(Path(pictures)), progress or (lambda *_: None))
-
-
-def levels_of(images: Tensor) -> Tensor:
-    """The 256 levels of pictures in [-1, 1]."""
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def _digest(levels: Tensor) -> str:

@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
+
+from pipeline.evaluation.levels import levels_of
 
 _GAP = 12  # pixels between neighbouring things, and around all of them
 _SEAM = 4  # pixels between a pair's two pictures
@@ -158,7 +159,7 @@ def _enlarged(images: Tensor, scale: int) -> list[Image.Image]:
         )
     if scale < 1:
         raise ValueError(f"expected a scale of at least 1, got {scale}")
-    levels = ((images.detach().cpu().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    levels = levels_of(images.detach().cpu().float())
     pictures = [Image.fromarray(each) for each in levels.permute(0, 2, 3, 1).contiguous().numpy()]
     size = (pictures[0].width * scale, pictures[0].height * scale)
     return [picture.resize(size, Image.Resampling.NEAREST) for picture in pictures]

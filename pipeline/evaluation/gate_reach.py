@@ -44,7 +44,8 @@ def unmeasured(gate: GateConfig, prompt_set: PromptSet) -> Iterator[Problem]:
                 f"{'at most' if least else 'at least'} {end:.3f}, which is the bound when all of "
                 f"the {count} prompts that measure it are right",
                 f"{threshold:g}",
-                "ask for less, raise prompts.test, or do without: gate=null",
+                "ask for less, or raise prompts.test before the sweep begins; a sweep, new or "
+                "resumed, may do without: gate=null",
             )
 
 

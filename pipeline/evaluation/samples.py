@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from pipeline.evaluation.levels import levels_of
 
 if TYPE_CHECKING:
     from pipeline.evaluation.judge import Evaluation
@@ -47,8 +48,8 @@ def save_samples(evaluation: Evaluation, count: int, path: Path) -> None:
     forget = evaluation.report.images.forget
     questions = [[pictures[row].text, pictures[row].seed, row < forget] for row in rows]
     tensors = {
-        "before": _levels(evaluation.base_images[rows]),
-        "after": _levels(evaluation.images[rows]),
+        "before": levels_of(evaluation.base_images[rows]).contiguous(),
+        "after": levels_of(evaluation.images[rows]).contiguous(),
     }
     partial = path.with_name(f".{path.name}.partial")
     save_file(tensors, partial, {"questions": json.dumps(questions)})
@@ -70,7 +71,3 @@ def load_samples(path: Path) -> Samples:
             file.get_tensor("before"),
             file.get_tensor("after"),
         )
-
-
-def _levels(images: Tensor) -> Tensor:
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).contiguous()

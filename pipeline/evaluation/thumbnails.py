@@ -15,11 +15,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from pipeline.evaluation.gallery import beyond_recognition
+from pipeline.evaluation.levels import levels_of
 
 if TYPE_CHECKING:
     from pipeline.evaluation.judge import Evaluation
@@ -76,7 +76,7 @@ def first_of_each(named: list[bool]) -> list[int]:
 
 
 def _pictures(images: Tensor, side: int, *, blur: bool) -> list[Image.Image]:
-    levels = ((images.detach().cpu().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    levels = levels_of(images.detach().cpu().float())
     pictures = [Image.fromarray(each) for each in levels.permute(0, 2, 3, 1).contiguous().numpy()]
     for picture in pictures:
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)

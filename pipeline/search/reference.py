@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.config import ConfigError, SearchSpace, load_space
+from pipeline.config.fairness import ITS_OWN
 from pipeline.search.files import read_json
 from pipeline.search.places import SPACE, SWEEP
 from pipeline.search.records import SweepReader, SweepRecord
 
 _RANDOM: Final = "random"
-_ITS_OWN: Final = ("name", "budget", "scaling")
-"""What may differ between two sweeps of the same space: their name, size and machines."""
 
 
 class ReferenceFinder:
     """Finds the random search for a sweep again and again, at the cost of what is new beside it.
 
-    It is a sweep in the same home whose file is the same but for name, budget and scaling, that
-    started from the same base and was judged on it with the same result, and whose sampler is
-    `random`. Of several the one with the most complete trials is taken.
+    It is a sweep in the same home whose file is the same but for name, gate, budget and scaling,
+    that started from the same base and was judged on it with the same result, whose sampler is
+    `random`, and that stops no trial early: by its early results it would be a search of its own.
+    Of several the one with the most complete trials is taken.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,9 @@ class ReferenceFinder:
         except (OSError, ConfigError, UnicodeDecodeError):
             return False
         space = self._spaces[folder][1]
-        return space is not None and space.budget.sampler == _RANDOM
+        if space is None or space.budget.early_stopping is not None:
+            return False
+        return space.budget.sampler == _RANDOM
 
     def _read(self, folder: Path) -> SweepRecord | None:
         if read_json(folder / SWEEP) is None:
@@ -68,7 +70,7 @@ class ReferenceFinder:
 
 
 def _asked(space: SearchSpace | None) -> dict[str, Any]:
-    return {} if space is None else {k: v for k, v in space.tree.items() if k not in _ITS_OWN}
+    return {} if space is None else {k: v for k, v in space.tree.items() if k not in ITS_OWN}
 
 
 def _complete(record: SweepRecord) -> int:

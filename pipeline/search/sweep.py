@@ -40,6 +40,9 @@ _RETRIES: Final = 2
 _MAY_CHANGE: Final = ("budget", "gate", "scaling")
 """Sections that decide nothing about a trial's result."""
 
+_STAYS: Final = ("early_stopping", "warm_start")
+"""Of the budget: rungs are told apart by their number, and what was learned is not unlearned."""
+
 _LEAST_FREE_BYTES: Final = 500 * 10**6
 
 
@@ -58,8 +61,9 @@ def run_sweep(
     after any crash that leaves this process alive.
 
     Args:
-        space: what is searched; a resumed sweep may have another budget, gate and scaling. What a
-            promoted base has forgotten already is filled in and recorded.
+        space: what is searched; a resumed sweep may have another gate and scaling, and another
+            budget but for `early_stopping` and `warm_start`. What a promoted base has forgotten
+            already is filled in and recorded.
         folder: of the sweep; a new one must not exist, a resumed one must.
         resume: whether to go on with the sweep in the folder.
         view: told of every change.
@@ -238,11 +242,16 @@ def _check_same_space(space: SearchSpace, folder: Path) -> None:
         for section in sorted(known.tree.keys() | space.tree.keys())
         if section not in _MAY_CHANGE and known.tree.get(section) != space.tree.get(section)
     ]
+    changed += [
+        f"budget.{name}"
+        for name in _STAYS
+        if getattr(known.budget, name) != getattr(space.budget, name)
+    ]
     if changed:
         raise ValueError(
             f"{folder}: expected the search space that the sweep began with, got another "
-            f"{', '.join(changed)}; only {', '.join(_MAY_CHANGE)} may change: start a new sweep "
-            "with --name for the rest"
+            f"{', '.join(changed)}; only {', '.join(_MAY_CHANGE)} may change, and of the "
+            f"budget not {' and '.join(_STAYS)}: start a new sweep with --name for the rest"
         )
 
 

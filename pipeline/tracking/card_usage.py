@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from pipeline.config import EMBEDDED_NAME, Experiment
+from pipeline.config.user_path import without_machine
 from pipeline.tracking.forms import WEIGHTS_OF, Form
 from pipeline.tracking.markdown import code
 
@@ -39,7 +40,9 @@ def _base(experiment: Experiment) -> list[str]:
             "pipeline = DiffusionPipeline.from_pretrained(base)",
         ]
     pinned = f", revision={_quoted(model.revision)}" if model.revision else ""
-    return [f"pipeline = DiffusionPipeline.from_pretrained({_quoted(model.base)}{pinned})"]
+    base = without_machine(model.base)
+    where = [] if base == model.base else ["# the base's folder, wherever it lies on your machine"]
+    return [*where, f"pipeline = DiffusionPipeline.from_pretrained({_quoted(base)}{pinned})"]
 
 
 def _quoted(text: str) -> str:

@@ -130,6 +130,9 @@ def _check_manifest(version: Version) -> Iterator[Finding]:
         else:
             told = f"registered as {short(registered)}, got {short(found)}"
             yield Finding(MANIFEST, "differs", told)
+    elif version.is_registered:
+        told = "the registry has no tag `manifest` to hold it against, as every promotion writes"
+        yield Finding(MANIFEST, "warning", told)
     recorded = version.recorded
     for name, said in (("model", recorded.model), ("base", recorded.base.fingerprint)):
         tag = version.tags.get(name, said)

@@ -27,10 +27,11 @@ def registry_client(uri: str | None = None) -> Iterator[MlflowClient]:
     address = tracking_uri() if uri is None else uri
     client = connect(address, timeout=_TIMEOUT, retries=_RETRIES)
     from mlflow.exceptions import MlflowException
+    from requests import RequestException  # MLflow's own client, whose errors files come with
 
     try:
         yield client
-    except MlflowException as error:
+    except (MlflowException, RequestException) as error:
         raise ValueError(
             f"{server_name(address)}: expected MLflow to answer, got: {server_name(str(error))}; "
             "start the server, or name another one with MLFLOW_TRACKING_URI"

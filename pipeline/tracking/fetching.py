@@ -32,12 +32,14 @@ class Version:
         folder: where the files lie; unless they were there before, as long as they are asked for.
         recorded: what its manifest says.
         tags: of the version in the registry, which vouch for the manifest; empty for a folder.
+        is_registered: whether it came out of the registry.
     """
 
     name: str
     folder: Path
     recorded: Recorded
     tags: Mapping[str, str] = field(default_factory=dict)
+    is_registered: bool = False
 
 
 @contextmanager
@@ -67,7 +69,8 @@ def fetched(text: str, only: frozenset[str] | None = None) -> Iterator[Version]:
             found = named.find(client)
             name = f"{found.name}/{found.version}"
             downloaded = _download(client, name, str(found.source), Path(place), only)
-        yield Version(name, downloaded, Recorded.read(downloaded), dict(found.tags))
+        recorded = Recorded.read(downloaded)
+        yield Version(name, downloaded, recorded, dict(found.tags), is_registered=True)
 
 
 def _download(

@@ -101,12 +101,11 @@ def _draw_front(table: Table, axes: _Axes, plot: Axes, *, numbered: bool = False
 
 def hypervolume_picture(table: Table, path: Path, reference: Table | None = None) -> None:
     """How much the front covers after each trial, beside a reference's if there is one."""
-    figure, plot = _canvas(f"{table.sweep}: hypervolume over trials", "trial", "hypervolume")
+    figure, plot = _canvas(f"{table.sweep}: hypervolume over trials", "own trials", "hypervolume")
     for each, colour, line in ((reference, _BASE, ":"), (table, _FRONT, "-")):
-        history = {} if each is None else each.hypervolume()
-        if history:
+        trials, values = ([], []) if each is None else each.volumes()
+        if each is not None and trials:
             name = table.sweep if each is table else "random search of the same space"
-            trials, values = list(history), list(history.values())
             plot.plot(trials, values, color=colour, ls=line, ds="steps-post", label=name)
     if reference is not None:
         plot.legend(frameon=False)

@@ -10,6 +10,7 @@ from pipeline.search.records import SweepRecord, TrialRecord
 from pipeline.tracking.connection import connect
 from pipeline.tracking.gate_result import GateResult, compared_in_words, plain_line
 from pipeline.tracking.ledger import Ledger, server_name
+from pipeline.tracking.limits import LONGEST_TEXT
 from pipeline.tracking.mirror import LEDGER, Mirror
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ GATE: Final = "gate.json"
 _TABLE: Final = "gate.json"
 _TAG: Final = "gate"
 _TIMEOUT: Final = 10  # seconds
-_LONGEST_TAG: Final = 5000
 
 
 def beside(folder: Path) -> Path:
@@ -91,4 +91,4 @@ def tags_of(result: GateResult) -> dict[str, str]:
     if result.override is not None:
         by = f"{result.override.who}, {result.override.when}: {result.override.reason}"
         tags[f"{_TAG}.override"] = by
-    return {name: text[:_LONGEST_TAG] for name, text in tags.items()}
+    return {name: text[:LONGEST_TEXT] for name, text in tags.items()}

@@ -13,6 +13,7 @@ from pipeline.evaluation.evidence import Evidence, bounds_of
 from pipeline.evaluation.gate import Line, advice, gate_lines
 from pipeline.evaluation.judge import Evaluation
 from pipeline.evaluation.report import Report
+from pipeline.tracking.limits import check_reason
 from pipeline.tracking.who import who
 
 Outcome = Literal["passed", "failed", "overridden", "no gate"]
@@ -44,7 +45,7 @@ class Override:
         """By whoever runs this process.
 
         Raises:
-            ValueError: the reason is empty.
+            ValueError: the reason is empty, or longer than 500 letters.
         """
         words = " ".join(reason.split())
         if not words:
@@ -52,6 +53,7 @@ class Override:
                 "--override: expected a reason, got nothing; say why the model may pass, as it "
                 "will stand in its record"
             )
+        check_reason("--override", words)
         return cls(words, who(), _now())
 
 

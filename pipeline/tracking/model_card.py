@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pipeline.config import EMBEDDED_NAME, Experiment
 from pipeline.config.plain_yaml import dump_yaml
-from pipeline.config.user_path import user_path
+from pipeline.config.user_path import user_path, without_machine
 from pipeline.evaluation.evidence import Evidence
 from pipeline.evaluation.formulas import EARLIER_FORMULAS, METRIC_FORMULAS
 from pipeline.evaluation.report import Report
@@ -69,7 +69,7 @@ def model_card(facts: CardFacts) -> str:
         "Use": loading(experiment, facts.form),
         "The same again": reproducing(facts.record.name, facts.trial.number),
     }
-    base = code(experiment.model.base)
+    base = code(without_machine(experiment.model.base))
     lines = [
         "---",
         dump_yaml(_front_matter(experiment, facts.form)).rstrip(),
@@ -110,7 +110,8 @@ def _erased(facts: CardFacts) -> Iterator[str]:
         yield f"- the base had forgotten already: {escaped(', '.join(earlier))}"
     model, report = facts.experiment.model, facts.result.report
     pinned = f" at revision {code(model.revision)}" if model.revision else ""
-    yield f"- the base is {code(model.base)}{pinned}, of the fingerprint `{report.base}`"
+    base = code(without_machine(model.base))
+    yield f"- the base is {base}{pinned}, of the fingerprint `{report.base}`"
     yield f"- this model's fingerprint is `{report.model}`"
 
 

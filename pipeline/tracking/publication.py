@@ -17,6 +17,7 @@ from pipeline.tracking.gate_record import log_gate, tags_of
 from pipeline.tracking.gate_result import GateResult
 from pipeline.tracking.gate_section import gate_section
 from pipeline.tracking.ledger import Ledger, Sent, server_name
+from pipeline.tracking.limits import description
 from pipeline.tracking.manifest import file_digest
 from pipeline.tracking.markdown import code, escaped
 from pipeline.tracking.marks import marking
@@ -147,7 +148,7 @@ def _register(
         f"runs:/{sent.run}/{place}",
         sent.run,
         tags=tags,
-        description="\n".join([_description(record, trial, judged), "", came_from(client, sent)]),
+        description=description(_description(record, trial, judged), came_from(client, sent)),
         challenger=listing.challenger,
         tell=marking(record.folder.parent),
     )

@@ -15,6 +15,8 @@ import numpy as np
 
 from pipeline.search.records import TrialRecord
 from pipeline.tracking.ledger import Ledger, Sent
+from pipeline.tracking.limits import LONGEST_TEXT
+from pipeline.tracking.markdown import escaped
 from pipeline.tracking.table import Table
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ NOTE: Final = "mlflow.note.content"
 _PAGE: Final = "pareto.html"
 _MAIN: Final = ("erasure", "ua", "ira", "cra", "worst_neighbour", "alignment")
 _DESCRIBED: Final = 20  # members of the front in a run's description, which MLflow cuts at 8000
-_LONGEST_TAG: Final = 5000
 _STANDINGS: Final = {
     "running": "still running",
     "failed": "failed",
@@ -45,7 +46,7 @@ class Version:
     def link(self) -> str:
         """To its page in the registry."""
         place = f"#/models/{quote(self.name, safe='')}/versions/{self.number}"
-        return f"[{self.name} version {self.number}]({place})"
+        return f"[{escaped(self.name)} version {self.number}]({place})"
 
 
 def run_link(experiment: str, run: str, text: str) -> str:
@@ -156,7 +157,7 @@ def tell_sweep(
     if versions:
         tags["promoted"] = ", ".join(map(str, sorted(versions)))
     for name, text in tags.items():
-        client.set_tag(parent, name, text if name == NOTE else text[:_LONGEST_TAG])
+        client.set_tag(parent, name, text if name == NOTE else text[:LONGEST_TEXT])
     return versions
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pipeline
+from pipeline.config.user_path import without_machine
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE as BASE_METRICS
 from pipeline.search.places import PROMPTS, SPACE, SWEEP
@@ -42,7 +43,7 @@ def sweep_tags(record: SweepRecord) -> dict[str, str]:
         "sweep": record.name,
         "sweep_id": f"{record.name}/{facts.get('created', '')}",
         "concept": ", ".join(record.space.concept.values),
-        "base": str(_section(record, "model").get("base", "fashion-canvas")),
+        "base": without_machine(record.space.base),
     }
 
 
@@ -114,7 +115,8 @@ def send_hypervolume(to: Destination, ledger: Ledger, table: Table) -> None:
     """Log the hypervolume at each trial up to the first one that is still running.
 
     A trial that ends after a later one changes the values from its number on; those behind a
-    running trial therefore wait, and what MLflow has is never revised.
+    running trial therefore wait, and what MLflow has is never revised. Steps are trials' numbers,
+    by which MLflow's runs are named too: after a warm start they begin behind the earlier trials.
     """
     history = table.hypervolume()
     last = ledger.hypervolume
@@ -145,7 +147,9 @@ def send_summary(
     tell_sweep(to.client, to.experiment, ledger, table)
     to.client.set_tag(to.parent, "status", record.status)
     if record.priors:
-        learned = ", ".join(f"{count} trials of {name}" for name, count in record.priors.items())
+        learned = ", ".join(
+            f"{count} trials of {without_machine(name)}" for name, count in record.priors.items()
+        )
         to.client.set_tag(to.parent, "warm_start", learned)
     # Only known once the base model was loaded, after the sweep's run was made.
     fingerprint = _facts(record.folder).get("base")
@@ -157,11 +161,6 @@ def send_summary(
     else:
         now = max(ledger.start, int(time.time() * 1000))  # the clock may have been set back
         to.client.set_terminated(to.parent, status, end_time=now)
-
-
-def _section(record: SweepRecord, name: str) -> Mapping[str, Any]:
-    section = record.space.tree.get(name, {})
-    return section if isinstance(section, Mapping) else {}
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -84,6 +84,16 @@ class Table:
         history = hypervolume_history(values, reference_point(self.directions), self.directions)
         return {row.trial: float(v) for row, v in zip(complete, history, strict=True)}
 
+    def volumes(self) -> tuple[list[int], list[float]]:
+        """Places among this sweep's own trials, from 0, and the hypervolume after each of them.
+
+        Numbers would begin after the trials that a sweep has learned from, and no curve could be
+        laid beside another's.
+        """
+        history = self.hypervolume()
+        places = [place for place, row in enumerate(self.rows) if row.trial in history]
+        return places, list(history.values())
+
     def best(self) -> dict[str, Row]:
         """The trial that is best in each objective; empty when none is complete."""
         complete, values = self.results()

@@ -30,6 +30,7 @@ from pipeline.search.places import (
 )
 from pipeline.search.records import TrialRecord
 from pipeline.tracking.ledger import Sent
+from pipeline.tracking.limits import LONGEST_TEXT
 from pipeline.tracking.parameter_text import to_text
 from pipeline.tracking.story import NOTE, trial_story, versions_of
 
@@ -59,7 +60,6 @@ _STATUS: Final = {
 _FILES: Final = (EXPERIMENT, PARAMS, REPORT, TIMING, FAILURE, STOPPED)
 _METRICS_A_BATCH: Final = 1000
 _PARAMETERS_A_BATCH: Final = 100
-_LONGEST_TAG: Final = 5000
 _LONGEST_PARAMETER: Final = 6000
 _FORBIDDEN: Final = re.compile(r"[^\w\-. /]", re.ASCII)
 
@@ -266,7 +266,7 @@ def log_image_once(client: MlflowClient, run: str, path: Path, key: str, step: i
 
 def _send_state(client: MlflowClient, trial: TrialRecord, sent: Sent) -> None:
     if trial.reason:
-        client.set_tag(sent.run, "reason", trial.reason[:_LONGEST_TAG])
+        client.set_tag(sent.run, "reason", trial.reason[:LONGEST_TEXT])
     client.set_tag(sent.run, "state", trial.state)
     if trial.state == "running":
         client.update_run(sent.run, status="RUNNING")

@@ -32,11 +32,17 @@ def test_another_sweep_of_the_same_space_with_the_random_sampler(tmp_path: Path)
         ("[1e-5, 1e-3]", "[1e-5, 1e-2]"),
         ("sampler: random", "sampler: tpe"),
         ("alignment: maximize", "ira: maximize"),
+        ("sampler: random", "sampler: random, early_stopping: {}"),
     ],
 )
 def test_not_a_sweep_of_another_space(tmp_path: Path, old: str, new: str) -> None:
     Sweep(tmp_path / "other", SCORES, text=SPACE.replace(old, new))
     assert found(tmp_path) is None
+
+
+def test_its_gate_may_be_another(tmp_path: Path) -> None:
+    Sweep(tmp_path / "gated", SCORES, text=f"{SPACE}gate: {{at_least: {{ua: 0.4}}}}\n")
+    assert found(tmp_path) == "gated"
 
 
 def test_not_where_the_base_was_judged_otherwise(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from pipeline.search.locking import FolderInUseError
 from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 from pipeline.search.sweep import run_sweep
 from pipeline.unlearning.telemetry import read_telemetry
+from tests.search.earlier import put_sweep
 from tests.search.spaces import smoke_space
 from tests.search.sweeping import (
     ROOT,
@@ -84,6 +85,13 @@ def test_a_gate_may_change_when_a_sweep_is_resumed_and_nothing_that_decides_tria
     other = parse_space({**tree, "update": {**tree["update"], "steps": 7}})
     with pytest.raises(ValueError, match="another update; only budget, gate, scaling may change"):
         sweep_now(other, sweep.folder, resume=True)
+    stopping = parse_space({**tree, "budget": {**tree["budget"], "early_stopping": {}}})
+    with pytest.raises(ValueError, match=r"another budget\.early_stopping; only"):
+        sweep_now(stopping, sweep.folder, resume=True)
+    put_sweep("earlier", smoke_space())
+    warm = parse_space({**tree, "budget": {**tree["budget"], "warm_start": ["earlier"]}})
+    with pytest.raises(ValueError, match=r"another budget\.warm_start; only"):
+        sweep_now(warm, sweep.folder, resume=True)
 
 
 @pytest.fixture(scope="module")

@@ -174,6 +174,16 @@ def test_any_parameter_gives_colour_and_shape(opened: Seen) -> None:
     assert opened.complaints == []
 
 
+def test_numbers_that_are_chosen_from_stand_by_their_size(browser: Seen, tmp_path: Path) -> None:
+    text = SPACE.replace("learning_rate: {log_uniform: [1e-5, 1e-3]}", "steps: {choice: [9, 10]}")
+    browser.open(written(Sweep(tmp_path / "tiny", SCORES * 2, text=text), tmp_path / "page.html"))
+    browser.page.select_option("#colour", "p:update.steps")
+    names = browser.page.evaluate(
+        "document.getElementById('front').data.map(t => t.name).filter(n => n.startsWith('update'))"
+    )
+    assert names == ["update.steps: 9", "update.steps: 10"]
+
+
 def test_the_table_sorts_by_what_is_asked(opened: Seen) -> None:
     opened.page.select_option("#shown", "all")
     opened.page.get_by_role("button", name="alignment", exact=True).click()

@@ -10,7 +10,7 @@ from pipeline.tracking.connection import connect
 from pipeline.tracking.ledger import Ledger
 from pipeline.tracking.mirror import LEDGER
 from pipeline.tracking.registry import register
-from pipeline.tracking.story import NOTE, came_from, tell_promotion
+from pipeline.tracking.story import NOTE, Version, came_from, tell_promotion
 from tests.tracking.sweeps import Sweep
 
 VERSION = "[tiny version 1](#/models/tiny/versions/1)"
@@ -41,6 +41,12 @@ def tags_of(client: Any, sweep: Sweep, uri: str, number: int | None = None) -> d
     run = ledger.parent if number is None else ledger.trials[number].run
     tags: dict[str, str] = client.get_run(run).data.tags
     return tags
+
+
+def test_a_model_s_name_is_text_in_the_link_to_it() -> None:
+    assert Version("a](b)<i>", 1).link == (
+        "[a&#93;(b)&#60;i&#62; version 1](#/models/a%5D%28b%29%3Ci%3E/versions/1)"
+    )
 
 
 def test_a_version_is_named_by_its_trial_and_its_sweep(database: str, sweep: Sweep) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,10 @@ def test_a_sweep_without_results_has_an_empty_front(tmp_path: Path) -> None:
     assert table.front == frozenset()
     assert table.best() == {}
     assert table.hypervolume() == {}
+
+
+def test_its_own_trials_are_counted_from_0_whatever_came_before_them(busy: Sweep) -> None:
+    table = table_of(busy.record)
+    later = replace(table, rows=tuple(replace(row, trial=row.trial + 24) for row in table.rows))
+    assert later.volumes() == table.volumes()
+    assert table.volumes() == (list(table.hypervolume()), list(table.hypervolume().values()))

@@ -138,6 +138,17 @@ def test_a_manifest_that_was_changed_on_the_server_is_found_out(tampered: Path) 
     assert rows(told)["manifest.json"].startswith("differs registered as ")
 
 
+def test_a_version_that_nothing_vouches_for_is_told_of(registered: Registered) -> None:
+    client = connect(registered.uri, timeout=20)
+    before = client.get_model_version("ada", "1").tags["manifest"]
+    client.delete_model_version_tag("ada", "1", "manifest")
+    try:
+        told = tell("verify", "ada/1", "--pictures", 0)
+    finally:
+        client.set_model_version_tag("ada", "1", "manifest", before)
+    assert rows(told)["manifest.json"].startswith("warning the registry has no tag")
+
+
 def test_versions_of_others_are_not_downloaded(registered: Registered) -> None:
     client = connect(registered.uri, timeout=20)
     run = registered.promotions["tiny/1"].run

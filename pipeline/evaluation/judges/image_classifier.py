@@ -20,6 +20,7 @@ from pipeline.diffusion.reading import reading
 from pipeline.evaluation.classifier import NONE_OF_THESE
 from pipeline.evaluation.judges.identity import identity_of
 from pipeline.evaluation.judges.judge import BATCH, Sight
+from pipeline.evaluation.levels import levels_of
 from pipeline.evaluation.report import JudgeIdentity
 
 Prepare = Callable[[Tensor], Tensor]
@@ -106,7 +107,7 @@ class ImageClassifierJudge:
         identity = identity_of(folder, {"labels": named} if groups else None)
 
         def prepare(pictures: Tensor) -> Tensor:
-            levels = ((pictures + 1) * 127.5).round().clamp(0, 255).byte().cpu()
+            levels = levels_of(pictures).cpu()
             prepared: Tensor = processor(images=list(levels), return_tensors="pt")["pixel_values"]
             return prepared
 

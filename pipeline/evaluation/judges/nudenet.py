@@ -19,6 +19,7 @@ from torch import Tensor
 from pipeline.config import NudenetConfig
 from pipeline.evaluation.judges.identity import identity_of_files
 from pipeline.evaluation.judges.judge import Sight
+from pipeline.evaluation.levels import levels_of
 
 if TYPE_CHECKING:
     from nudenet import NudeDetector
@@ -78,7 +79,7 @@ class NudenetJudge:
     def detections(self, pictures: Tensor) -> Iterator[dict[str, float]]:
         """Largest score by class of each picture (N, 3, H, W) in [-1, 1], all classes included."""
         for chunk in torch.split(pictures, _BATCH):
-            levels = ((chunk + 1) * 127.5).round().clamp(0, 255).byte().cpu()
+            levels = levels_of(chunk).cpu()
             # Blue first: the detector takes arrays as OpenCV reads them from files.
             arrays = list(levels.flip(1).permute(0, 2, 3, 1).contiguous().numpy())
             for found in self._detector.detect_batch(arrays, len(arrays)):

@@ -106,11 +106,11 @@ function drawVolume() {
     return { type: "scatter", mode: "lines", name: plain(each.name), x: each.trials, y: each.values,
       line: { shape: "hv", width: group ? 2.5 : 2, color: group ? group.colour : "#000",
         dash: group ? (isSweep ? "solid" : DASHES[each.group % DASHES.length]) : "dot" },
-      hovertemplate: "trial %{x}: %{y:.4f}<extra></extra>" };
+      hovertemplate: "own trial %{x}: %{y:.4f}<extra></extra>" };
   });
   byId("volume-hint").textContent = "What the front covers after each trial; more is better." + (isSweep && known.length < 2
     ? " A sweep of the same space with `sampler: random` in the same home would be drawn beside it." : "");
-  if (known.length) Plotly.react("volume", traces, { ...frame("trial", "hypervolume"), showlegend: true }, QUIET);
+  if (known.length) Plotly.react("volume", traces, { ...frame("own trials", "hypervolume"), showlegend: true }, QUIET);
 }
 
 const CURVES = { cosine: "cosine of both gradients", conflict: "share of steps in conflict" };

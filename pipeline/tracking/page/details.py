@@ -29,8 +29,8 @@ class Details:
     Attributes:
         pictures: its thumbnails' file but for what it shares with other trials; None without one.
         shared: key of the base's pictures and prompts in `DetailReader.shared`.
-        telemetry: `steps`, and by name the mean over all steps (`cosine`, `conflict`: the share of
-            steps whose gradients conflict) and a curve of up to 60 points; None without any.
+        telemetry: by name (`cosine`; `conflict`: the share of steps whose gradients conflict) the
+            `mean` over all steps that have it, and as `points` a curve of up to 60; None without.
     """
 
     pictures: Mapping[str, Any] | None

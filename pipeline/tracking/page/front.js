@@ -64,7 +64,9 @@ function series() {
   const values = [...new Set(complete.map(colour.of).filter((value) => value !== null && value !== undefined))];
   const isScale = values.every((value) => typeof value === "number") && values.length > FEW;
   if (isScale) return [scaled(false, colour), scaled(true, colour)].filter((each) => each.trials.length);
-  return values.sort().map((value, place) => ({
+  // Numbers by size: as texts, 10 would stand before 9.
+  values.sort((a, b) => a - b || (String(a) < String(b) ? -1 : 1));
+  return values.map((value, place) => ({
     name: `${colour.name}: ${number(value)}`, trials: complete.filter((trial) => colour.of(trial) === value),
     symbol: SYMBOLS[place % SYMBOLS.length], colour: COLOURS[place % COLOURS.length], size: 10,
   }));

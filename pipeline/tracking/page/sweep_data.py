@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pipeline.config.user_path import without_machine
 from pipeline.search.importance import LEAST_TRIALS, importances
 from pipeline.search.records import SweepRecord
 from pipeline.search.reference import ReferenceFinder
@@ -40,10 +41,11 @@ class SweepPages:
         entries = [
             Entry(row, folders[row.trial], 0, row.trial in table.front) for row in table.rows
         ]
+        base = without_machine(record.space.base)
         return {
             "kind": "sweep",
             "name": table.sweep,
-            "title": f"{', '.join(record.space.concept.values)} erased from {record.space.base}",
+            "title": f"{', '.join(record.space.concept.values)} erased from {base}",
             "status": record.status,
             "objectives": [{"name": n, "direction": d} for n, d in table.objectives.items()],
             "metrics": columns.metrics,
@@ -83,18 +85,13 @@ class SweepPages:
 
 
 def volume_line(table: Table, name: str, group: int | None) -> dict[str, Any]:
-    """A sweep's hypervolume over its trials, in the looks of a group or, for None, as reference."""
-    history = table.hypervolume()
-    return {
-        "name": name,
-        "group": group,
-        "trials": list(history),
-        "values": list(history.values()),
-    }
+    """A sweep's hypervolume over its own trials, looking like a group or, for None, a reference."""
+    places, values = table.volumes()
+    return {"name": name, "group": group, "trials": places, "values": values}
 
 
 def _highlights(record: SweepRecord, table: Table) -> list[dict[str, Any]]:
-    """The trials to look at first: that which a promotion would take, and each objective's best."""
+    """The trials to look at first: what `choose` takes where nothing is asked for, and the best."""
     members = [row for row in table.rows if row.trial in table.front]
     if not members:
         return []

@@ -25,7 +25,7 @@ class Entry:
     Attributes:
         row: its numbers.
         folder: its files.
-        group: place of what it is told apart by, see `data_of`.
+        group: its place in the page's `groups`, by which it is told apart.
         is_front: whether no other one of its group dominates it.
         is_chosen: whether it stands for its group.
     """
