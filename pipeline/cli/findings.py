@@ -24,7 +24,10 @@ def show_findings(name: str, findings: Sequence[Finding]) -> None:
     Raises:
         Unsuccessful: something differs.
     """
-    drawn = Table("checked", "found", "", box=SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+    drawn.add_column("checked", no_wrap=True)  # names of files are whole, to be copied
+    drawn.add_column("found", no_wrap=True)
+    drawn.add_column("")
     for each in findings:
         verdict = Text(each.verdict, _STYLES[each.verdict])
         # What stands in somebody's manifest is no markup.

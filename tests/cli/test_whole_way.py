@@ -144,6 +144,7 @@ def test_judging_a_trial_again_gives_its_very_report(home: Path) -> None:
     assert f"{trial.metrics['erasure']:.3f}" in told.stdout
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_ctrl_c_leaves_a_sweep_that_resumes(tmp_path: Path) -> None:
     process = subprocess.Popen(

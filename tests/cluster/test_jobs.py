@@ -151,6 +151,7 @@ def test_a_job_is_not_submitted_without_the_token(cluster: LocalCluster, tmp_pat
     assert not done.exists()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_sweep_submitted_through_the_jobs_api_ends_complete(
     cluster: LocalCluster, tmp_path: Path

@@ -56,6 +56,7 @@ def can_hide_folders() -> bool:
     return subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not can_hide_folders(), reason="wants mount namespaces")
 def test_nodes_that_share_no_disk_are_told_to(head: Cluster, tmp_path: Path) -> None:

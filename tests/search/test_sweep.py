@@ -189,7 +189,7 @@ def test_a_sweep_runs_all_its_trials_and_a_divergence_is_a_failure(home: Path) -
     other = smoke_space(update={"learning_rate": {"choice": [1e-4, 1e-5]}, "precision": "fp32"})
     with pytest.raises(ValueError, match="got another update"):
         sweep_now(other, folder, resume=True)
-    with pytest.raises(ValueError, match="there are smoke"):
+    with pytest.raises(ValueError, match=r"there are .*smoke"):
         sweep_now(space, folder.parent / "smoky", resume=True)
 
 

@@ -19,7 +19,6 @@ from tests.tracking.registered import Registered
 def _at_home(registered: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNLEARN_HOME", str(registered.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", registered.uri)
-    monkeypatch.setenv("COLUMNS", "200")
 
 
 @pytest.fixture
