@@ -17,6 +17,7 @@ from pipeline.cli.terminal import note, say
 if TYPE_CHECKING:
     from pipeline.config import GateConfig
     from pipeline.search.records import SweepRecord
+    from pipeline.tracking.promotion import Promotion
 
 
 def promote(  # noqa: PLR0913 - one parameter an option
@@ -94,7 +95,6 @@ def promote(  # noqa: PLR0913 - one parameter an option
     from pipeline.tracking.candidate import Demands
     from pipeline.tracking.choose import NothingQualifiesError
     from pipeline.tracking.gate_result import Override
-    from pipeline.tracking.ledger import server_name
     from pipeline.tracking.promotion import NotConfirmedError
     from pipeline.tracking.promotion import promote as promoted
     from pipeline.tracking.registry import Listing
@@ -118,9 +118,17 @@ def promote(  # noqa: PLR0913 - one parameter an option
         raise Unsuccessful(str(error)) from error
     except NothingQualifiesError as error:
         raise Unsuccessful(str(error)) from error
+    _show(champion, sweep)
+
+
+def _show(champion: Promotion, sweep: str) -> None:
+    """What was judged, what it is registered as, and how to look at it."""
+    from pipeline.tracking.ledger import server_name
+
     show_report(champion.report)
     show_gate(champion.gate)
     registered = champion.registered
+    challenger = registered.alias == "challenger"
     say(
         f"trial {champion.trial} is now {registered.name} version {registered.version}, "
         f"{registered.alias}"

@@ -11,7 +11,6 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 from pipeline.cli import main
 from pipeline.cli.terminal import RESULTS
@@ -38,9 +37,8 @@ def tell(*arguments: object) -> Told:
     """Run `unlearn` with these arguments."""
     out, err = io.StringIO(), io.StringIO()
     started = time.process_time()
-    # Wide enough that no line of a table is broken.
-    wide = patch.object(RESULTS, "_width", 200)
-    with wide, redirect_stdout(out), redirect_stderr(err):
+    RESULTS.width = 200  # no line of a table is broken, whatever runs the tests
+    with redirect_stdout(out), redirect_stderr(err):
         try:
             main(list(map(str, arguments)))
         except SystemExit as end:
