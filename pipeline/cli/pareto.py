@@ -35,8 +35,8 @@ def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
     table = table_of(record)
     written = write_figures(record, table, record.folder, SweepPages())
     _show(table)
-    for earlier, count in record.priors.items():
-        say(f"learned from {count} trials of {earlier}, which are not among these")
+    for earlier in record.priors:
+        say(f"warm start: {record.warm_start_in_words(earlier)}")
     for path in written:
         say(str(path))
     mirror = Mirror(record.folder)

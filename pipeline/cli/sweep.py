@@ -35,7 +35,7 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="SWEEP",
-            help="Learn from an earlier sweep of the same base and objectives; may be repeated.",
+            help="Begin with the front of an earlier sweep of the same base; may be repeated.",
         ),
     ] = None,
     changes: SetOption = None,

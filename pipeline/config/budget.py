@@ -25,8 +25,11 @@ class BudgetConfig(Section):
     keep_weights: Literal["all", "front"] = "all"
     """Whose weights stay on the disk: all trials', or the front's, of which one is promoted."""
     warm_start: tuple[Text, ...] = ()
-    """Earlier sweeps of the same base and objectives, by name or folder, whose complete trials the
-    sampler learns from; they count for nothing else. `random` and `nsga2` learn nothing of them."""
+    """Earlier sweeps of the same base and objectives, by name or folder, as of other concepts."""
+    warm_start_by: Literal["front", "trials"] = "front"
+    """What of them helps: `front` tries their fronts' settings first, six trials or a quarter of
+    the budget at most; `trials` shows all of their trials to the sampler, where they count for
+    nothing else, and `random` and `nsga2` learn nothing of them."""
     start_from_defaults: Annotated[bool, Field(strict=True)] = False
     """Whether the first trial takes of each searched setting the value nearest to its default."""
     early_stopping: EarlyStoppingConfig | None = None

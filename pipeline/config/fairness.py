@@ -22,6 +22,7 @@ _SEARCHED_ALIKE: Final = (
     "budget.seed",
     "budget.early_stopping",
     "budget.warm_start",
+    "budget.warm_start_by",
     "budget.start_from_defaults",
 )
 """For search spaces alone: an experiment without distributions isn't searched."""

@@ -1,10 +1,13 @@
-"""Trials of an earlier sweep that a study learns from."""
+"""Trials of an earlier sweep: what a study learns from, or begins with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from pipeline.config.experiment import Objective
+from pipeline.search.pareto import hypervolume, reference_point
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,21 @@ class Priors:
     trials: tuple[PriorTrial, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
 
+    def best(self, most: int, directions: Sequence[Objective]) -> tuple[PriorTrial, ...]:
+        """Trials of the front that together cover most, each adding the most to those before it."""
+        corner = reference_point(directions)
+        left, covered = list(self.trials), 0.0
+        chosen: list[PriorTrial] = []
+        while left and len(chosen) < most:
+            rows = [[*(t.values for t in chosen), trial.values] for trial in left]
+            volumes = [hypervolume(row, corner, directions) for row in rows]
+            if max(volumes) <= covered:
+                break
+            covered = max(volumes)
+            chosen.append(left.pop(volumes.index(covered)))
+        return tuple(chosen)
+
     def in_words(self) -> str:
         """One line for people."""
         reasons = "".join(f"; {count} left out: {why}" for why, count in self.skipped.items())
-        return f"warm start: {len(self.trials)} trials of {self.sweep}{reasons}"
+        return f"warm start: {len(self.trials)} trials of {self.sweep} fit{reasons}"

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.config import Objective, SearchSpace, load_space
 from pipeline.config.problems import quote
+from pipeline.config.user_path import without_machine
 from pipeline.search.distributions import flatten, from_optuna
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE, SPACE, STUDY, SWEEP, trial_name
@@ -89,7 +90,8 @@ class SweepRecord:
         trials: by number; where it has learned from earlier ones, theirs have the first numbers and
             are not among these.
         status: `running` after a crash too, until it is resumed.
-        priors: number of trials that it has learned from, by earlier sweep.
+        priors: number of trials that it has learned from, by earlier sweep; where it began with an
+            earlier front instead, of those among its own that take that front's settings.
     """
 
     name: str
@@ -100,6 +102,13 @@ class SweepRecord:
     trials: tuple[TrialRecord, ...]
     status: SweepStatus
     priors: dict[str, int] = field(default_factory=dict)
+
+    def warm_start_in_words(self, name: str) -> str:
+        """What it has taken from an earlier sweep, for anybody to read."""
+        count, told = self.priors[name], without_machine(name)
+        if self.space.budget.warm_start_by == "front":
+            return f"{count} settings of the front of {told}, tried first"
+        return f"{count} trials of {told}, from which it has learned"
 
 
 def read_sweep(folder: Path) -> SweepRecord:
@@ -181,7 +190,8 @@ class SweepReader:
 
     def _count_priors(self) -> dict[str, int]:
         trials = () if self._study is None else self._study.get_trials(deepcopy=False)
-        return dict(Counter(t.user_attrs["prior"]["sweep"] for t in trials if is_prior(t)))
+        marks = (t.user_attrs.get("prior", t.user_attrs.get("again_from")) for t in trials)
+        return dict(Counter(mark["sweep"] for mark in marks if mark is not None))
 
     def _read_trial(self, space: SearchSpace, trial: FrozenTrial) -> TrialRecord:
         known = self._ended.get(trial.number)

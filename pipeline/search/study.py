@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from pipeline.search.halving import Verdict, verdict
 from pipeline.search.outcome import Outcome
 from pipeline.search.pareto import front_mask
 from pipeline.search.places import STUDY, trial_name
-from pipeline.search.priors import Priors
+from pipeline.search.priors import Priors, PriorTrial
 from pipeline.search.rung import RungReport
 from pipeline.search.samplers import sampler_for
 
@@ -95,13 +95,23 @@ class SweepStudy:
                         user_attrs={"prior": mark},
                     )
                 )
-        known = self._study.user_attrs.get("learned", [])
-        self._study.set_user_attr("learned", [*known, priors.sweep])
+        self._has_learned(priors.sweep)
 
     @property
     def learned(self) -> list[str]:
-        """Earlier sweeps whose trials have been taken up, all of them."""
+        """Earlier sweeps that have been taken up wholly, in either way."""
         return list(self._study.user_attrs.get("learned", []))
+
+    def try_first(self, sweep: str, trials: Iterable[PriorTrial]) -> None:
+        """Have the next trials take the settings of an earlier sweep's, those not asked for yet."""
+        there = {
+            tuple(mark.values()) for t in self._own() if (mark := t.user_attrs.get("again_from"))
+        }
+        for trial in trials:
+            if (sweep, trial.number) not in there:
+                mark = {"sweep": sweep, "trial": trial.number}
+                self._study.enqueue_trial(trial.params, user_attrs={"again_from": mark})
+        self._has_learned(sweep)
 
     def begin_with(self, values: Mapping[str, Any]) -> None:
         """Have the first trial take some values; nothing once there is a trial."""
@@ -186,6 +196,9 @@ class SweepStudy:
         mask = front_mask([t.values for t in complete], directions)
         front = {t.number for t, on_front in zip(complete, mask, strict=True) if on_front}
         return [t.number for t in ended if t.number not in front]
+
+    def _has_learned(self, sweep: str) -> None:
+        self._study.set_user_attr("learned", [*self.learned, sweep])
 
     def _own(self) -> list[FrozenTrial]:
         return [t for t in self._study.get_trials(deepcopy=False) if not is_prior(t)]

@@ -32,7 +32,7 @@ from pipeline.search.requirements import check_requirements
 from pipeline.search.rung_scheduler import RungScheduler
 from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
-from pipeline.search.warm_start import read_priors
+from pipeline.search.warm_start import first_trials, read_priors
 
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
@@ -40,7 +40,7 @@ _RETRIES: Final = 2
 _MAY_CHANGE: Final = ("budget", "gate", "scaling")
 """Sections that decide nothing about a trial's result."""
 
-_STAYS: Final = ("early_stopping", "warm_start")
+_STAYS: Final = ("early_stopping", "warm_start", "warm_start_by")
 """Of the budget: rungs are told apart by their number, and what was learned is not unlearned."""
 
 _LEAST_FREE_BYTES: Final = 500 * 10**6
@@ -62,7 +62,7 @@ def run_sweep(
 
     Args:
         space: what is searched; a resumed sweep may have another gate and scaling, and another
-            budget but for `early_stopping` and `warm_start`. What a promoted base has forgotten
+            budget but for `early_stopping` and the warm start. What a promoted base has forgotten
             already is filled in and recorded.
         folder: of the sweep; a new one must not exist, a resumed one must.
         resume: whether to go on with the sweep in the folder.
@@ -147,13 +147,22 @@ def _run(
 def _open_study(space: SearchSpace, folder: Path, view: View) -> SweepStudy:
     """The sweep's study, with all that its first trial is to know."""
     study = SweepStudy(folder, space)
-    for sweep in space.budget.warm_start:
+    budget = space.budget
+    begins_with_front = budget.warm_start_by == "front"
+    # The defaults come before an earlier front, and after the numbers of an earlier sweep's trials.
+    if budget.start_from_defaults and begins_with_front:
+        study.begin_with(default_values(space))
+    for sweep in budget.warm_start:
         # Of what it has learned already, a resumed sweep needs no more.
-        if sweep not in study.learned:
-            priors = read_priors(sweep, space, folder)
+        if sweep in study.learned:
+            continue
+        priors = read_priors(sweep, space, folder)
+        if begins_with_front:
+            study.try_first(sweep, first_trials(priors, space))
+        else:
             study.learn(priors)
-            view.prepare(priors.in_words(), 0, 0)
-    if space.budget.start_from_defaults:
+        view.prepare(priors.in_words(), 0, 0)
+    if budget.start_from_defaults and not begins_with_front:
         study.begin_with(default_values(space))
     return study
 

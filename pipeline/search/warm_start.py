@@ -1,9 +1,9 @@
-"""What a sweep learns from earlier ones: their complete trials, as prior trials of its study.
+"""What a sweep takes from earlier ones: their fronts to begin with, or all of their trials.
 
 An earlier sweep of the same base and objectives, as of a sibling concept, says which settings are
-worth a try. Its values are taken as they were measured: they lie at another level, and a sampler
-that compares them with this sweep's own is told a little too much or too little of each. No
-experiment here has shown ranks to be better.
+worth a try. Tried first, its front's are worth more than all of its trials in the sampler's sight
+(docs/measurements.md): values of another concept lie at another level, and a sampler that compares
+them with this sweep's own stays where the other concept was easy.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pipeline.config import ConfigError, Experiment, SearchSpace, Simplex, load_space
 from pipeline.config.fairness import example
@@ -21,6 +21,9 @@ from pipeline.search.files import read_json
 from pipeline.search.places import EXPERIMENT, SWEEP, sweeps_folder
 from pipeline.search.priors import Priors, PriorTrial
 from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
+
+MOST_FIRST: Final = 6
+"""Trials of earlier sweeps' fronts that are tried first; more were no better."""
 
 
 def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:
@@ -63,6 +66,18 @@ def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:
         values = tuple(named[name] for name in space.objectives)
         trials.append(PriorTrial(trial.number, params, values))
     return Priors(sweep, tuple(trials), dict(skipped))
+
+
+def first_trials(priors: Priors, space: SearchSpace) -> tuple[PriorTrial, ...]:
+    """What of an earlier sweep is tried before the sampler proposes: its front's best spread.
+
+    A quarter of the budget at most, and `MOST_FIRST`, is for all earlier sweeps together; each has
+    one trial at least.
+    """
+    budget = space.budget
+    together = min(MOST_FIRST, budget.trials // 4)
+    most = max(1, together // max(1, len(budget.warm_start)))
+    return priors.best(most, list(space.objectives.values()))
 
 
 def _folder_of(sweep: str) -> Path:

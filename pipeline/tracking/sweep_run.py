@@ -147,10 +147,8 @@ def send_summary(
     tell_sweep(to.client, to.experiment, ledger, table)
     to.client.set_tag(to.parent, "status", record.status)
     if record.priors:
-        learned = ", ".join(
-            f"{count} trials of {without_machine(name)}" for name, count in record.priors.items()
-        )
-        to.client.set_tag(to.parent, "warm_start", learned)
+        told = "; ".join(record.warm_start_in_words(n) for n in record.priors)
+        to.client.set_tag(to.parent, "warm_start", told)
     # Only known once the base model was loaded, after the sweep's run was made.
     fingerprint = _facts(record.folder).get("base")
     if fingerprint:

@@ -192,7 +192,7 @@ def test_a_stopped_trial_tidies_up_and_is_not_run_again(tmp_path: Path, store: S
 
 @pytest.mark.timeout(600)
 def test_a_sweep_stops_trials_early_and_uses_their_process_again(tmp_path: Path) -> None:
-    """It has learned from an earlier one, too, and begins with the defaults."""
+    """It begins with the defaults and with a setting of an earlier front, too."""
     put_sweep("earlier", smoke_space(), base=None)
     warm = {"warm_start": ["earlier"], "start_from_defaults": True}
     space = stopping_space(trials=5, max_concurrent=1, sampler="tpe", **warm)
@@ -201,8 +201,8 @@ def test_a_sweep_stops_trials_early_and_uses_their_process_again(tmp_path: Path)
     )
     assert sweep == read_sweep(tmp_path / "smoke")
     assert sweep.status == "finished"
-    assert [trial.number for trial in sweep.trials] == [5, 6, 7, 8, 9]
-    assert sweep.priors == {"earlier": 5}
+    assert [trial.number for trial in sweep.trials] == [0, 1, 2, 3, 4]
+    assert sweep.priors == {"earlier": 1}
     assert sweep.trials[0].params["update.learning_rate"] == 1e-4
     states = [trial.state for trial in sweep.trials]
     assert states[0] == "complete"  # the first one at a rung always goes on

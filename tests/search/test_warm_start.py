@@ -1,4 +1,4 @@
-"""What a sweep learns from earlier ones, and what must not notice: records, fronts, budgets."""
+"""What a sweep takes from earlier ones, and what must not notice: records, fronts, budgets."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from pipeline.search.files import write_json
 from pipeline.search.live import PlainView
 from pipeline.search.outcome import Outcome
 from pipeline.search.places import sweeps_folder
+from pipeline.search.priors import Priors, PriorTrial
 from pipeline.search.records import read_sweep
 from pipeline.search.study import Proposal, SweepStudy, is_prior, load_study
 from pipeline.search.sweep import run_sweep
-from pipeline.search.warm_start import read_priors
+from pipeline.search.warm_start import first_trials, read_priors
 from tests.search.earlier import put_sweep
 from tests.search.spaces import smoke_space
 
@@ -146,6 +147,70 @@ def test_a_sweep_that_names_what_is_not_there_does_not_begin(tmp_path: Path) -> 
     with pytest.raises(ValueError, match="nowhere: expected a sweep"):
         run_sweep(space, tmp_path / "new", resume=False, view=PlainView(Console(file=sys.stderr)))
     assert not (tmp_path / "new").exists()
+
+
+def test_the_earlier_front_is_tried_first(tmp_path: Path) -> None:
+    """Its widest spread: each next one adds the most to what those before it cover."""
+    space = sibling(budget={"trials": 14, "warm_start": ["earlier"]})
+    values = [(0.2, 0.9), (0.9, 0.3), (0.6, 0.8), (0.5, 0.7), (0.85, 0.4), (0.1, 0.95)]
+    study = SweepStudy(tmp_path, space)
+    draws = study._distributions
+    ranges = {name: d.low for name, d in draws.items() if hasattr(d, "low")}
+    options = {name: d.choices[0] for name, d in draws.items() if hasattr(d, "choices")}
+    trials = tuple(
+        PriorTrial(number, {**ranges, **options, "prompts.forget_diversity": number / 10}, each)
+        for number, each in enumerate(values)
+    )
+    priors = Priors("earlier", trials)
+    first = first_trials(priors, space)
+    # 0.6 · 0.8 covers most; the others add 0.25 · 0.4, 0.2 · 0.1, 0.05 · 0.3 and 0.1 · 0.05.
+    assert [trial.number for trial in first] == [2, 4, 0]
+    assert [t.number for t in priors.best(6, ("maximize", "maximize"))] == [2, 4, 0, 1, 5]
+    study.try_first("earlier", first)
+    assert study.remaining == 14
+    asked = [study.ask() for _ in range(4)]
+    assert [proposal.number for proposal in asked] == [0, 1, 2, 3]
+    diversity = [proposal.values["prompts.forget_diversity"] for proposal in asked]
+    assert diversity[:3] == [0.2, 0.4, 0.0]
+    assert diversity[3] not in {0.2, 0.4, 0.0}
+
+
+@pytest.mark.parametrize(
+    ("trials", "sweeps", "each"), [(4, 1, 1), (24, 1, 6), (99, 2, 3), (3, 5, 1)]
+)
+def test_earlier_fronts_share_a_part_of_the_budget(trials: int, sweeps: int, each: int) -> None:
+    names = [f"s{number}" for number in range(sweeps)]
+    space = smoke_space(budget={"trials": trials, "warm_start": names})
+    front = tuple(PriorTrial(n, {}, (n / 10, 1 - n / 10)) for n in range(1, 10))
+    assert len(first_trials(Priors("s0", front), space)) == each
+
+
+def test_a_sweep_that_begins_with_an_earlier_front_goes_on_with_it(tmp_path: Path) -> None:
+    """Killed while it took the front up, and resumed: nothing is tried twice or left out."""
+    put_sweep("earlier", smoke_space(), trials=9)
+    budget = {"warm_start": ["earlier"], "start_from_defaults": True, "trials": 12}
+    space = sibling(budget=budget)
+    first = first_trials(read_priors("earlier", space, tmp_path), space)
+    assert len(first) > 1
+    study = SweepStudy(tmp_path, space)
+    study.begin_with(default_values(space))
+    study.try_first("earlier", first[:1])
+    study._study.set_user_attr("learned", [])
+    again = SweepStudy(tmp_path, space)
+    again.begin_with(default_values(space))
+    again.try_first("earlier", first)
+    assert SweepStudy(tmp_path, space).learned == ["earlier"]
+    asked = [again.ask() for _ in range(1 + len(first))]
+    assert asked[0].values["update.learning_rate"] == 1e-4  # the default
+    rates = [trial.params["update.learning_rate"] for trial in first]
+    assert [each.values["update.learning_rate"] for each in asked[1:]] == rates
+    (tmp_path / "space.yaml").write_text(dump_space(space))
+    write_json(tmp_path / "sweep.json", {"name": "smoke", "status": "running", "base": None})
+    sweep = read_sweep(tmp_path)
+    assert sweep.priors == {"earlier": len(first)}
+    assert len(sweep.trials) == 1 + len(first)
+    told = f"{len(first)} settings of the front of earlier, tried first"
+    assert sweep.warm_start_in_words("earlier") == told
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
