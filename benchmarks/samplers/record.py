@@ -1,9 +1,12 @@
 """Evaluates configurations of a space once and for all, so that samplers can be compared on them.
 
 Run `python benchmarks/samplers/record.py`: configurations drawn at random are trained and judged,
-two at a time, in full and at each of `RUNGS` on the way; one line of `trials.jsonl` each, in the
+two at a time, in full and at rungs on the way; one line of `trials.jsonl` each, in the
 order in which they end. Interrupt it at will: the same command goes on. Times are those of the
 processor, which other work on the machine does not lengthen much.
+
+`record.py --sibling` records another concept's trials in the same space, from which searches start
+warm: at their end alone, into `sibling.jsonl`.
 """
 
 from __future__ import annotations
@@ -40,9 +43,29 @@ from pipeline.unlearning.rungs import Rungs
 HERE: Final = Path(__file__).parent
 SPACE: Final = HERE / "space.yaml"
 TRIALS: Final = HERE.parent / "results" / "samplers" / "trials.jsonl"
-RUNGS: Final = (4, 9, 12, 27)
-"""Steps, of 36, at which a configuration is judged on the way: a ninth, a quarter, a third, three
-quarters of the training."""
+SIBLING_TRIALS: Final = TRIALS.with_name("sibling.jsonl")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is recorded.
+
+    Attributes:
+        out: one line a configuration.
+        concept: what the space's file says otherwise.
+        rungs: steps, of 36, at which a configuration is judged on the way.
+    """
+
+    out: Path
+    concept: tuple[str, ...]
+    rungs: tuple[int, ...]
+
+
+ITSELF: Final = Recording(TRIALS, (), (4, 9, 12, 27))
+"""At a ninth, a quarter, a third and three quarters of the training."""
+SIBLING: Final = Recording(
+    SIBLING_TRIALS, ("concept.forget=[bag]", "concept.anchor=t-shirt"), rungs=()
+)
 
 
 def main() -> None:
@@ -51,17 +74,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=TRIALS)
+    parser.add_argument("--sibling", action="store_true", help="record the other concept's")
     wanted = parser.parse_args()
-    wanted.out.parent.mkdir(parents=True, exist_ok=True)
-    known = {row["number"] for row in read_rows(wanted.out)}
+    what = SIBLING if wanted.sibling else ITSELF
+    what.out.parent.mkdir(parents=True, exist_ok=True)
+    known = {row["number"] for row in read_rows(what.out)}
     missing = [n for n in range(wanted.count) if n not in known]
     if not missing:
         return
-    _prepared()  # once, before several processes ask for the same pictures
+    _prepared(what)  # once, before several processes ask for the same pictures
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(wanted.workers, spawn) as pool, wanted.out.open("a") as file:
-        jobs = [pool.submit(evaluated, number, wanted.seed) for number in missing]
+    with ProcessPoolExecutor(wanted.workers, spawn) as pool, what.out.open("a") as file:
+        jobs = [pool.submit(evaluated, what, n, wanted.seed) for n in missing]
         try:
             for job in track(as_completed(jobs), "recording", len(jobs)):
                 file.write(json.dumps(job.result()) + "\n")
@@ -89,10 +113,10 @@ class _Clock:
         self._since = now
 
 
-def evaluated(number: int, seed: int) -> dict[str, Any]:
+def evaluated(what: Recording, number: int, seed: int) -> dict[str, Any]:
     """Draw a configuration, train it, judge it at the rungs and at its end."""
     torch.set_num_threads(1)
-    space, base, prompt_set, store = _prepared()
+    space, base, prompt_set, store = _prepared(what)
     params, experiment = _drawn(space, seed + number)
     rungs: dict[int, dict[str, float]] = {}
     row = {"number": number, "params": params, "rungs": rungs}
@@ -109,7 +133,8 @@ def evaluated(number: int, seed: int) -> dict[str, Any]:
             return True
 
         try:
-            weights = train(base, experiment, data, Path(scratch), rungs=Rungs(RUNGS, ask))
+            rungs_ahead = Rungs(what.rungs, ask)
+            weights = train(base, experiment, data, Path(scratch), rungs=rungs_ahead)
         except DivergedError as error:
             return {**row, "values": None, "reason": str(error), "seconds": clock.spent}
         clock.lap("training")
@@ -131,14 +156,16 @@ def _drawn(space: SearchSpace, seed: int) -> tuple[dict[str, Any], Experiment]:
 
 
 @lru_cache(maxsize=1)
-def _prepared() -> tuple[SearchSpace, DiffusionModel, PromptSet, Store]:
+def _prepared(what: Recording) -> tuple[SearchSpace, DiffusionModel, PromptSet, Store]:
     """The space and what all of its configurations share, made where it is missing."""
-    space, store = load_space(SPACE), Store(store_root())
+    space = load_space(SPACE, what.concept)
+    store = Store(store_root())
     _, experiment = _drawn(space, 0)
     base = base_model(experiment)
     prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
     prepare_training_set(base, prompt_set, experiment, store)
-    judge_at_rung(base, base, prompt_set, experiment, store)
+    if what.rungs:
+        judge_at_rung(base, base, prompt_set, experiment, store)
     evaluate(base, prompt_set, experiment, store, base=base)
     return space, base, prompt_set, store
 

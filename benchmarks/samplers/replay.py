@@ -4,177 +4,125 @@ Run `python benchmarks/samplers/replay.py`: every sampler of `budget.sampler` se
 space with two workers, as a sweep does (its own samplers, its own rule at the rungs), each time
 with another seed; only trainings and judgements are looked up. Writes a table and a figure beside
 the recorded trials. Compute is what trainings, rungs and judgements took of a processor.
+
+What was searched once is kept in `searches.json`; `--anew` searches again.
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 import json
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import optuna
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from optuna.trial import TrialState
-from record import SPACE, TRIALS, read_rows
+from record import SIBLING_TRIALS, SPACE, TRIALS, read_rows
 from rich.progress import track
-from table import RecordedTrial, Table
+from searching import WORKERS, Search, Start, search
+from table import Table
 
 from pipeline.config import BudgetConfig, EarlyStoppingConfig, load_space
 from pipeline.search.distributions import to_optuna
-from pipeline.search.halving import verdict
-from pipeline.search.pareto import hypervolume_history, reference_point
-from pipeline.search.samplers import sampler_for
+from pipeline.search.priors import Priors, PriorTrial
+from pipeline.search.warm_start import first_trials
 
 Sampler = Literal["random", "tpe", "nsga2", "gp"]
-Floats = NDArray[np.float64]
-
-UP: Final = ("maximize", "maximize")
-WORKERS: Final = 2
-STEPS: Final = 36
+Concept = Literal["sneaker", "bag"]
+StartName = Literal["cold", "defaults", "front", "trials"]
+"""What a search knows before its first trial: nothing, the settings' defaults (they are its first
+trial), or a sweep of another concept, by its front or by all of its trials."""
 STOPPING: Final = {
     "never": None,
     "from 1/4": EarlyStoppingConfig(reduction=3, first_rung=0.25),
     "from 1/9": EarlyStoppingConfig(reduction=3, first_rung=1 / 9),
 }
 """When trials are stopped: at a quarter and three quarters, or at a ninth and a third."""
+RECORDED: Final[dict[Concept, Path]] = {"sneaker": TRIALS, "bag": SIBLING_TRIALS}
+"""Each concept is the other's sibling; the bag's trials have no rungs."""
 AIM: Final = 1 / 3
 SLOW_REPEATS: Final = 5
 """Searches of the Gaussian process, which thinks for seconds about each trial."""
 
-
-@dataclass(frozen=True)
-class Search:
-    """One search: the hypervolume whenever a trial ended.
-
-    Attributes:
-        compute: processor seconds spent until then, (N,).
-        volume: (N,), never falling.
-        whole: trials that were not stopped.
-    """
-
-    compute: Floats
-    volume: Floats
-    whole: int
-
-    def at(self, compute: float) -> float:
-        """The hypervolume after so many seconds."""
-        before = int(np.searchsorted(self.compute, compute, side="right"))
-        return float(self.volume[before - 1]) if before else 0.0
+_NAMES: Final = ("random", "tpe", "nsga2", "gp", "cold", "defaults", "front", "trials")
+COLORS: Final = dict(zip(_NAMES, ("#000000", "#D55E00", "#0072B2", "#009E73") * 2, strict=True))
+STYLES: Final = dict(zip(_NAMES, (":", "-", "--", "-.") * 2, strict=True))
 
 
-Runs = dict[tuple[Sampler, str], list[Search]]
-"""Sampler and when trials are stopped -> one search a seed."""
+class Row(NamedTuple):
+    """A row of the table: what was searched, and how."""
+
+    concept: Concept
+    sampler: Sampler
+    stopped: str
+    start: StartName
 
 
-def search(table: Table, budget: BudgetConfig, stopping: EarlyStoppingConfig | None) -> Search:
-    """Search the table once."""
-    space = to_optuna(load_space(SPACE).distributions)
-    study = optuna.create_study(directions=list(UP), sampler=optuna.samplers.RandomSampler(0))
-    steps = {} if stopping is None else stopping.rungs(STEPS)
-    seen: dict[int, list[tuple[float, ...]]] = {}
-    spent = 0.0
-    ended: list[tuple[float, tuple[float, ...] | None]] = []
-    # (when, order, trial, its next rung): what happens next on a worker.
-    events: list[tuple[float, int, optuna.Trial, RecordedTrial, list[int], int]] = []
-    asked = 0
-
-    def begin(now: float) -> None:
-        nonlocal asked
-        if asked == budget.trials:
-            return
-        study.sampler = sampler_for(budget, asked)
-        trial = study.ask(space)
-        asked += 1
-        found = table.trial(trial.params)
-        _plan(events, now, trial, found, sorted(steps), 0)
-
-    for _ in range(WORKERS):
-        begin(0.0)
-    while events:
-        now, _, trial, found, left, done = heapq.heappop(events)
-        spent += _seconds(found, left, done)
-        if left:
-            step, *left = left
-            here = seen.setdefault(step, [])
-            here.append(found.rungs[step])
-            assert stopping is not None  # noqa: S101 - only then are there rungs
-            if verdict(here, UP, stopping.reduction, len(here) - 1).goes_on:
-                _plan(events, now, trial, found, left, step)
-                continue
-            study.tell(trial, state=TrialState.PRUNED)
-            ended.append((spent, None))
-        else:
-            study.tell(trial, found.values)
-            ended.append((spent, found.values))
-        begin(now)
-    values = [v if v is not None else (np.nan, np.nan) for _, v in ended]
-    history = hypervolume_history(values, reference_point(UP), UP)
-    whole = sum(v is not None for _, v in ended)
-    return Search(np.array([when for when, _ in ended]), history, whole)
+Runs = dict[Row, list[Search]]
+"""One search a seed."""
 
 
-def _plan(
-    events: list[tuple[float, int, optuna.Trial, RecordedTrial, list[int], int]],
-    now: float,
-    trial: optuna.Trial,
-    found: RecordedTrial,
-    left: list[int],
-    done: int,
-) -> None:
-    event = (now + _seconds(found, left, done), trial.number, trial, found, left, done)
-    heapq.heappush(events, event)
+def rows() -> list[Row]:
+    """Every sampler with every rule on the sneaker; warm starts with TPE alone, both ways round."""
+    cold = [Row("sneaker", s, name, "cold") for s in get_args(Sampler) for name in STOPPING]
+    warm: list[StartName] = ["defaults", "front", "trials"]
+    stopped = [Row("sneaker", "tpe", "from 1/4", start) for start in warm]
+    bag = [Row("bag", "random", "never", "cold"), Row("bag", "tpe", "never", "cold")]
+    never = [Row(concept, "tpe", "never", start) for concept in RECORDED for start in warm]
+    return cold + stopped + bag + never
 
 
-def _seconds(found: RecordedTrial, left: Sequence[int], done: int) -> float:
-    """To a trial's next rung, or to its end, with the judgement there."""
-    until = left[0] if left else STEPS
-    training = found.seconds["training"] * (until - done) / STEPS
-    return training + found.seconds["rung" if left else "judging"]
-
-
-Job = tuple[Sampler, str, int]
-"""Sampler, when trials are stopped, seed."""
-
-
-@lru_cache(maxsize=1)
-def _table(path: Path) -> Table:
+@lru_cache(maxsize=2)
+def _table(concept: Concept) -> Table:
     space = load_space(SPACE)
-    return Table(read_rows(path), to_optuna(space.distributions), list(space.objectives))
+    recorded = read_rows(RECORDED[concept])
+    return Table(recorded, to_optuna(space.distributions), list(space.objectives))
 
 
-def _searched(job: Job, recorded: Path, trials: int) -> Search:
+def _searched(job: tuple[Row, int], trials: int) -> Search:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler, name, seed = job
-    budget = BudgetConfig(trials=trials, sampler=sampler, seed=seed)
-    return search(_table(recorded), budget, STOPPING[name])
+    row, seed = job
+    budget = BudgetConfig(
+        trials=trials, sampler=row.sampler, seed=seed, early_stopping=STOPPING[row.stopped]
+    )
+    return search(_table(row.concept), load_space(SPACE), budget, _start(row, trials, seed))
 
 
-def searches(recorded: Path, trials: int, repeats: int) -> Runs:
-    """All of them, two at a time."""
-    jobs: list[Job] = [
-        (sampler, name, seed)
-        for sampler in get_args(Sampler)
-        for name in STOPPING
-        for seed in range(SLOW_REPEATS if sampler == "gp" else repeats)
+def _start(row: Row, trials: int, seed: int) -> Start:
+    if row.start in ("cold", "defaults"):
+        return Start(defaults=row.start == "defaults")
+    # An earlier sweep as it would have been: by the default sampler, with as many trials.
+    other: Concept = "bag" if row.concept == "sneaker" else "sneaker"
+    budget = BudgetConfig(trials=trials, seed=1000 + seed)
+    earlier = search(_table(other), load_space(SPACE), budget, Start()).trials
+    if row.start == "trials":
+        return Start(earlier=earlier)
+    known = tuple(PriorTrial(t.number, t.params, tuple(t.values)) for t in earlier)
+    space = load_space(SPACE, [f"budget.trials={trials}"])
+    return Start(first=first_trials(Priors("earlier", known), space))
+
+
+def searches(trials: int, repeats: int, known: Runs) -> Runs:
+    """All of them, two at a time; what is known is not searched again."""
+    jobs = [
+        (row, seed)
+        for row in rows()
+        if row not in known
+        for seed in range(SLOW_REPEATS if row.sampler == "gp" else repeats)
     ]
-    one = partial(_searched, recorded=recorded, trials=trials)
     spawn = multiprocessing.get_context("spawn")
     found: Runs = {}
     with ProcessPoolExecutor(WORKERS, spawn) as pool:
-        done = track(pool.map(one, jobs), "searching", len(jobs))
-        for (sampler, name, _), run in zip(jobs, done, strict=True):
-            found.setdefault((sampler, name), []).append(run)
-    return found
+        done = track(pool.map(partial(_searched, trials=trials), jobs), "searching", len(jobs))
+        for (row, _), run in zip(jobs, done, strict=True):
+            found.setdefault(row, []).append(run)
+    return {row: known.get(row) or found[row] for row in rows()}
 
 
 def main() -> None:
@@ -182,22 +130,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=48, help="of each search")
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--recorded", type=Path, default=TRIALS)
+    parser.add_argument("--anew", action="store_true", help="search again what is known")
     wanted = parser.parse_args()
-    runs = searches(wanted.recorded, wanted.trials, wanted.repeats)
-    folder = wanted.recorded.parent
-    (folder / "table.md").write_text(_markdown(_table(wanted.recorded), runs))
-    (folder / "searches.json").write_text(json.dumps(_plain(runs)))
+    folder = TRIALS.parent
+    kept = folder / "searches.json"
+    known = {} if wanted.anew or not kept.exists() else _known(json.loads(kept.read_text()))
+    runs = searches(wanted.trials, wanted.repeats, known)
+    kept.write_text(json.dumps(_plain(runs)))
+    (folder / "table.md").write_text("\n".join(_markdown(concept, runs) for concept in RECORDED))
     _draw(runs, folder / "hypervolume.png")
 
 
-def _markdown(table: Table, runs: Runs) -> str:
-    random = runs["random", "never"]
-    target = float(np.mean([run.volume[-1] for run in random]))
-    full = float(np.mean([run.compute[-1] for run in random]))
+def _scale(concept: Concept, runs: Runs) -> tuple[float, float]:
+    """What random search of a concept ends with, and the compute that it takes."""
+    random = runs[Row(concept, "random", "never", "cold")]
+    ends = [(run.volume[-1], run.compute[-1]) for run in random]
+    target, full = np.mean(ends, axis=0)
+    return float(target), float(full)
+
+
+def _markdown(concept: Concept, runs: Runs) -> str:
+    table = _table(concept)
+    target, full = _scale(concept, runs)
     explained = ", ".join(f"{name} {share:.2f}" for name, share in table.explained().items())
+    here = {row: found for row, found in runs.items() if row.concept == concept}
+    random = runs[Row(concept, "random", "never", "cold")]
     count, repeats = len(random[0].volume), len(random)
     lines = [
+        f"## {concept}",
+        "",
         (
             f"{len(table.inputs)} recorded configurations; share of variance explained on those "
             f"left out: {explained}. {count} trials a search, {repeats} searches a row "
@@ -207,18 +168,18 @@ def _markdown(table: Table, runs: Runs) -> str:
         ),
         "",
         (
-            "| sampler | stopped | whole trials | compute | hypervolume at the end | at a third of "
-            "the compute | compute to random search's end |"
+            "| sampler | stopped | start | whole trials | compute | hypervolume at the end "
+            "| at a third of the compute | compute to random search's end |"
         ),
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for (sampler, name), found in runs.items():
+    for row, found in here.items():
         whole = np.mean([run.whole for run in found])
         spent = np.mean([run.compute[-1] for run in found]) / full
         end = _mean([run.volume[-1] for run in found])
         third = _mean([run.at(AIM * full) for run in found])
         lines.append(
-            f"| {sampler} | {name} | {whole:.1f} | {spent:.2f} | {end} | {third} | "
+            f"| {' | '.join(row[1:])} | {whole:.1f} | {spent:.2f} | {end} | {third} | "
             f"{_reached(found, target, full)} |"
         )
     return "\n".join(lines) + "\n"
@@ -237,42 +198,60 @@ def _mean(values: Sequence[float]) -> str:
     return f"{np.mean(values):.4f} ± {error:.4f}"
 
 
-def _plain(runs: Runs) -> list[dict[str, object]]:
+def _plain(runs: Runs) -> list[dict[str, Any]]:
     return [
         {
-            "sampler": sampler,
-            "stopped": name,
+            **row._asdict(),
             "searches": [
                 {
                     "compute": np.round(run.compute, 2).tolist(),
                     "hypervolume": np.round(run.volume, 6).tolist(),
+                    "whole": run.whole,
                 }
                 for run in found
             ],
         }
-        for (sampler, name), found in runs.items()
+        for row, found in runs.items()
     ]
 
 
+def _known(plain: list[dict[str, Any]]) -> Runs:
+    return {
+        Row(each["concept"], each["sampler"], each["stopped"], each["start"]): [
+            Search(np.array(run["compute"]), np.array(run["hypervolume"]), run["whole"])
+            for run in each["searches"]
+        ]
+        for each in plain
+    }
+
+
 def _draw(runs: Runs, path: Path) -> None:
-    full = float(np.mean([run.compute[-1] for run in runs["random", "never"]]))
-    target = float(np.mean([run.volume[-1] for run in runs["random", "never"]]))
+    panels = {
+        f"stopped {name}": {s: Row("sneaker", s, name, "cold") for s in get_args(Sampler)}
+        for name in STOPPING
+    }
+    for concept in RECORDED:
+        panels[f"tpe, by what it begins with: {concept}"] = {
+            row.start: row for row in runs if row[:3] == (concept, "tpe", "never")
+        }
     grid = np.linspace(0, 1, 401)
-    figure = Figure(figsize=(12, 4.2), dpi=110, layout="constrained")
-    plots = figure.subplots(1, len(STOPPING), sharey=True)
-    colors = dict(zip(get_args(Sampler), ("#000000", "#D55E00", "#0072B2", "#009E73"), strict=True))
-    styles = dict(zip(get_args(Sampler), (":", "-", "--", "-."), strict=True))
-    for plot, name in zip(plots, STOPPING, strict=True):
-        for sampler in get_args(Sampler):
-            found = runs[sampler, name]
-            means = np.mean([[run.at(share * full) for share in grid] for run in found], axis=0)
-            plot.plot(grid, means, styles[sampler], color=colors[sampler], label=sampler)
+    figure = Figure(figsize=(13, 8), dpi=100, layout="constrained")
+    plots = figure.subplots(2, 3).flat
+    for plot, (title, lines) in zip(plots, panels.items(), strict=False):
+        concept = next(iter(lines.values())).concept
+        target, full = _scale(concept, runs)
+        for label, row in lines.items():
+            means = np.mean([[run.at(share * full) for share in grid] for run in runs[row]], axis=0)
+            plot.plot(grid, means, STYLES[label], color=COLORS[label], label=label)
         plot.axhline(target, color="#999999", lw=0.8)
         plot.axvline(AIM, color="#999999", lw=0.8)
-        plot.set(title=f"stopped {name}", xlabel="compute, of random search's", ylim=(0.93, 0.995))
+        plot.set(title=title, ylim=(0.93, 0.995))
         plot.grid(alpha=0.25)
-    plots[0].set_ylabel("hypervolume, mean")
-    plots[-1].legend(frameon=False, loc="lower right")
+        plot.legend(frameon=False, loc="lower right")
+    for unused in figure.axes[len(panels) :]:
+        unused.set_axis_off()
+    figure.supxlabel("compute, of random search's")
+    figure.supylabel("hypervolume, mean")
     FigureCanvasAgg(figure).print_png(str(path))
 
 

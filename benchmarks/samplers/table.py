@@ -62,10 +62,13 @@ class Table:
         self.inputs = np.array([self._encoded(row["params"]) for row in rows])
         self.outputs = np.array([self._outputs(row) for row in rows])
         parts = ("training", "rungs", "judging")
-        median = {n: float(np.median([row["seconds"][n] for row in complete])) for n in parts}
+        median = {
+            part: float(np.median([row["seconds"].get(part, 0.0) for row in complete]))
+            for part in parts
+        }
         self._seconds = {
             "training": median["training"],
-            "rung": median["rungs"] / len(self.steps),
+            "rung": median["rungs"] / max(1, len(self.steps)),
             "judging": median["judging"],
         }
 

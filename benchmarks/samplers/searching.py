@@ -1,0 +1,154 @@
+"""One search of the recorded trials, as a sweep does it: own samplers, own rule at the rungs.
+
+Only trainings and judgements are looked up in the table.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
+from table import RecordedTrial, Table
+
+from pipeline.config import BudgetConfig, EarlyStoppingConfig, SearchSpace
+from pipeline.search.defaults import default_values
+from pipeline.search.distributions import to_optuna, to_params
+from pipeline.search.halving import verdict
+from pipeline.search.pareto import hypervolume_history, reference_point
+from pipeline.search.priors import PriorTrial
+from pipeline.search.samplers import sampler_for
+
+Floats = NDArray[np.float64]
+
+UP: Final = ("maximize", "maximize")
+WORKERS: Final = 2
+STEPS: Final = 36
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search: the hypervolume whenever a trial ended.
+
+    Attributes:
+        compute: processor seconds spent until then, (N,).
+        volume: (N,), never falling.
+        whole: trials that were not stopped.
+        trials: those of them, as the study holds them, the earlier sweep's not among them.
+    """
+
+    compute: Floats
+    volume: Floats
+    whole: int
+    trials: Sequence[FrozenTrial] = field(repr=False, default=())
+
+    def at(self, compute: float) -> float:
+        """The hypervolume after so many seconds."""
+        # Sums of the same seconds differ in their last bits.
+        before = int(np.searchsorted(self.compute, compute + 0.01, side="right"))
+        return float(self.volume[before - 1]) if before else 0.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a search knows before its first trial.
+
+    Attributes:
+        defaults: whether its first trial takes the settings' defaults.
+        first: settings of another concept's front, tried first.
+        earlier: trials of another concept, which the sampler sees as its own.
+    """
+
+    defaults: bool = False
+    first: Sequence[PriorTrial] = ()
+    earlier: Sequence[FrozenTrial] = ()
+
+
+Event = tuple[float, int, optuna.Trial, RecordedTrial, list[int], int]
+"""When something happens on a worker, the trial and what becomes of it, rungs left, steps done."""
+
+
+def search(table: Table, space: SearchSpace, budget: BudgetConfig, start: Start) -> Search:
+    """Search the table once, with a budget of its own."""
+    distributions = to_optuna(space.distributions)
+    study = optuna.create_study(directions=list(UP), sampler=optuna.samplers.RandomSampler(0))
+    study.add_trials(start.earlier)
+    if start.defaults:
+        study.enqueue_trial(to_params(space.distributions, default_values(space)))
+    for trial in start.first:
+        study.enqueue_trial(trial.params)
+    stopping = budget.early_stopping
+    steps = {} if stopping is None else stopping.rungs(STEPS)
+    seen: dict[int, list[tuple[float, ...]]] = {}
+    spent = 0.0
+    ended: list[tuple[float, tuple[float, ...] | None]] = []
+    events: list[Event] = []
+    asked = 0
+
+    def begin(now: float) -> None:
+        nonlocal asked
+        if asked == budget.trials:
+            return
+        study.sampler = sampler_for(budget, len(start.earlier) + asked)
+        trial = study.ask(distributions)
+        asked += 1
+        _plan(events, now, trial, table.trial(trial.params), sorted(steps), 0)
+
+    for _ in range(WORKERS):
+        begin(0.0)
+    while events:
+        now, _, trial, found, left, done = heapq.heappop(events)
+        spent += _seconds(found, left, done)
+        if left:
+            step, *left = left
+            if _goes_on(seen.setdefault(step, []), found.rungs[step], stopping):
+                _plan(events, now, trial, found, left, step)
+                continue
+            study.tell(trial, state=TrialState.PRUNED)
+            ended.append((spent, None))
+        else:
+            study.tell(trial, found.values)
+            ended.append((spent, found.values))
+        begin(now)
+    values = [v if v is not None else (np.nan, np.nan) for _, v in ended]
+    own = study.trials[len(start.earlier) :]
+    return Search(
+        np.array([when for when, _ in ended]),
+        hypervolume_history(values, reference_point(UP), UP),
+        sum(v is not None for _, v in ended),
+        [trial for trial in own if trial.state == TrialState.COMPLETE],
+    )
+
+
+def _goes_on(
+    there: list[tuple[float, ...]],
+    mine: tuple[float, ...],
+    stopping: EarlyStoppingConfig | None,
+) -> bool:
+    assert stopping is not None  # noqa: S101 - only then are there rungs
+    there.append(mine)
+    return verdict(there, UP, stopping.reduction, len(there) - 1).goes_on
+
+
+def _plan(
+    events: list[Event],
+    now: float,
+    trial: optuna.Trial,
+    found: RecordedTrial,
+    left: list[int],
+    done: int,
+) -> None:
+    event = (now + _seconds(found, left, done), trial.number, trial, found, left, done)
+    heapq.heappush(events, event)
+
+
+def _seconds(found: RecordedTrial, left: Sequence[int], done: int) -> float:
+    """To a trial's next rung, or to its end, with the judgement there."""
+    until = left[0] if left else STEPS
+    training = found.seconds["training"] * (until - done) / STEPS
+    return training + found.seconds["rung" if left else "judging"]
