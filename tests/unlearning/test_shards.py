@@ -40,8 +40,8 @@ pytestmark = pytest.mark.timeout(900)
 
 RESTRICTIONS = ("none", "gradient", "step")
 COUNTS = (4, 2)
-FAMILIES = ("sd1", "sd3", "flux", "dit", "class_unet")
-"""One of each kind of denoiser."""
+FAMILIES = ("dit", "sd3", "sd1", "class_unet", "flux")
+"""One of each kind of denoiser; U-Nets have many tensors, slow for four workers on two cores."""
 
 
 @dataclass(frozen=True)
@@ -61,22 +61,22 @@ def case(family: str, workers: int, trained: str, *update: str, **others: Any) -
 
 
 def _cases() -> dict[str, Case]:
-    """Every combination once, with families in turn; both numbers of workers meet every setting.
+    """Every combination once, with families in turn; each restriction meets four workers once.
 
     The others have what else passes over parameters or sums over them.
     """
     combinations = product(("all", "lora"), ("sgd", "adamw"), RESTRICTIONS)
     cases = {}
     for number, (settings, family) in enumerate(zip(combinations, cycle(FAMILIES), strict=False)):
-        workers = COUNTS[number % 2]
+        workers = COUNTS[0 if number % 4 == 0 else 1]
         cases[" ".join(settings)] = case(family, workers, *settings)
     everything = {"clip_norm": 0.05, "ema_decay": 0.9, "margin": 0.1, "weight_decay": 0.1}
     again = {"accumulate": 2, "gradient_checkpointing": True}
     monotone = {"monotone": True, "retain_weight": 1.0, "rule": "nash_mtl"}
     return cases | {
-        "everything": case("sd1", 4, "all", "adamw", "both", **everything),
+        "everything": case("dit", 4, "all", "adamw", "both", **everything),
         "recomputed": case("class_unet", 2, "all", "adamw", "step", **everything, **again),
-        "watched": case("sd1", 4, "lora", "adamw_fused", "step", **monotone),
+        "watched": case("sd1", 2, "lora", "adamw_fused", "step", **monotone),
         "text": case("sd1", 2, "text", "adamw", "step"),
     }
 
