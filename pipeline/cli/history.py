@@ -30,7 +30,7 @@ def history(
     ] = False,
     _home: HomeOption = None,
 ) -> None:
-    """List the registered versions that erased a concept, over all sweeps, newest first.
+    """List the registered versions without a concept, over all sweeps, newest first.
 
     With their aliases, the second judge's numbers and what became of them at their gate; below,
     who made which version champion, or took it back, when and why.
@@ -73,7 +73,7 @@ def _show(found: History) -> None:
             f"{entry.name}/{entry.version}",
             _standing(entry),
             entry.created[:10],
-            "" if entry.sweep is None else f"{entry.sweep}/{entry.trial}",
+            _trial(entry),
             *numbers,
             gate,
         )
@@ -82,6 +82,13 @@ def _show(found: History) -> None:
     RESULTS.print(drawn)
     for event in found.events:
         say(_in_words(event))
+
+
+def _trial(entry: Entry) -> str:
+    """Where it comes from; where its base had forgotten something already, what came after what."""
+    trial = "" if entry.sweep is None else f"{entry.sweep}/{entry.trial}"
+    before = entry.erased_before
+    return trial if before is None else f"{trial} ({entry.concept} after {before})"
 
 
 def _standing(entry: Entry) -> str:

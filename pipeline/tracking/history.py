@@ -1,4 +1,4 @@
-"""What the registry knows of a concept: every version that erased it, over all sweeps."""
+"""What the registry knows of a concept: every version without it, over all sweeps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Entry:
         created: ISO 8601, UTC.
         sweep: that it comes from.
         trial: of the sweep.
-        concept: all that was erased with it.
+        concept: all that this sweep erased.
+        erased_before: what its base had forgotten already; None if nothing.
         base: fingerprint of its base.
         metrics: of the second judgement, those of `METRICS` that were measured.
         gate: what became of it at its gate; None where there was none.
@@ -45,6 +46,7 @@ class Entry:
     sweep: str | None
     trial: int | None
     concept: str
+    erased_before: str | None
     base: str | None
     metrics: Mapping[str, float]
     gate: str | None
@@ -69,7 +71,7 @@ class History:
 
 
 def history(client: MlflowClient, concept: str) -> History:
-    """The versions that erased a concept, alone or with others.
+    """The versions that erased a concept, alone or with others, or whose base had.
 
     Args:
         client: of the registry.
@@ -79,9 +81,9 @@ def history(client: MlflowClient, concept: str) -> History:
         ValueError: there are none; names the concepts of which there are.
     """
     every = _every_version(client)
-    chosen = [version for version in every if concept in _concepts(version)]
+    chosen = [version for version in every if _is_without(version, concept)]
     if not chosen:
-        known = ", ".join(sorted({name for version in every for name in _concepts(version)}))
+        known = "; ".join(sorted({told for version in every for told in _erased(version)}))
         raise ValueError(
             f"concept {concept!r}: expected one that a registered version has erased "
             f"({known or 'there is none yet'}); promote a trial first, or name another server with "
@@ -111,8 +113,14 @@ def _every_version(client: MlflowClient) -> list[ModelVersion]:
             return found
 
 
-def _concepts(version: ModelVersion) -> list[str]:
-    return str(version.tags.get("concept", "")).split(", ")
+def _erased(version: ModelVersion) -> list[str]:
+    """What it erased and what had been before, each as a tag says it."""
+    return [told for name in ("concept", "erased_before") if (told := version.tags.get(name))]
+
+
+def _is_without(version: ModelVersion, concept: str) -> bool:
+    # A concept's own name may hold a comma.
+    return any(f", {concept}, " in f", {told}, " for told in _erased(version))
 
 
 def _entry(version: ModelVersion, model: RegisteredModel) -> Entry:
@@ -128,6 +136,7 @@ def _entry(version: ModelVersion, model: RegisteredModel) -> Entry:
         sweep=tags.get("sweep"),
         trial=int(tags["trial"]) if tags.get("trial", "").isdecimal() else None,
         concept=tags["concept"],
+        erased_before=tags.get("erased_before"),
         base=tags.get("base"),
         metrics={name: value for name in METRICS if (value := _number(tags.get(name))) is not None},
         gate=_gate(tags),

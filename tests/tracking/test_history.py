@@ -34,6 +34,7 @@ def test_history_crown_and_rollback_tell_one_story(
     enter(uri, "shoes", {**boot, "trial": "[4]", "alignment": "0.97", "ua": "x"})
     enter(uri, "three", {"concept": "bag, boot", "sweep": "three", "trial": "0"})
     enter(uri, "bags", {"concept": "bag", "sweep": "b"})
+    enter(uri, "chain", {"concept": "hat, red", "erased_before": "boot", "sweep": "c"})
     enter(uri, "shoes", {**boot, "c": "", "gate": "overridden", "gate.override": "[me]"})
     promoted = tmp_path / "sweeps" / "one" / "promoted" / "0003"
     mark(promoted, "shoes", 1, "previous")
@@ -50,19 +51,25 @@ def test_history_crown_and_rollback_tell_one_story(
     said = [(each["name"], each["version"], each["aliases"]) for each in found["versions"]]
     assert said == [
         ("shoes", 3, ["challenger"]),
+        ("chain", 1, ["champion"]),
         ("three", 1, ["champion"]),
         ("shoes", 2, []),
         ("shoes", 1, ["champion"]),
     ]
-    assert found["versions"][2]["standing"] == "rolled back"
-    assert found["versions"][2]["metrics"] == {"alignment": 0.97}
-    assert (found["versions"][3]["trial"], found["versions"][2]["trial"]) == (3, None)
+    assert found["versions"][3]["standing"] == "rolled back"
+    assert found["versions"][3]["metrics"] == {"alignment": 0.97}
+    assert (found["versions"][4]["trial"], found["versions"][3]["trial"]) == (3, None)
     assert found["versions"][0]["override"] == "[me]"
     assert found["events"][0]["what"] == "rolled back"
     assert found["events"][0]["why"] == "it draws shoes"
 
+    assert found["versions"][1]["erased_before"] == "boot"
+    told = tell("history", "hat, red")  # its own name holds a comma
+    assert "chain/1" in told.out
+
     told = tell("history", "boot")
     assert told.code == 0
+    assert "(hat, red after boot)" in " ".join(told.out.split())
     for words in ("shoes/3", "challenger", "one/3", "0.500", "passed", "rolled back", "[me]"):
         assert words in told.out
     assert "shoes: rolled back from 2 to 1 by " in told.out
@@ -76,6 +83,6 @@ def test_history_crown_and_rollback_tell_one_story(
     assert_refused(tell("rollback", "shoe", "--because", "no"), "there is none of this name")
     assert_refused(tell("crown", "shoes/9"), "shoes/9: expected a version of shoes (1, 2, 3)")
     assert_refused(tell("crown", "shoes@best"), "expected an alias of shoes (champion is 3")
-    assert_refused(tell("history", "neon' OR 1"), "(bag, boot, sneaker)")
+    assert_refused(tell("history", "neon' OR 1"), "(bag; bag, boot; boot; hat, red; sneaker)")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert_refused(tell("history", "boot"), "expected MLflow to answer", seconds=30)
