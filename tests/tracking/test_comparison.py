@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from pipeline.config import Objective, Pair, parse_space
 from pipeline.evaluation.samples import load_samples
+from pipeline.tracking.comparison.anew import covered_anew
 from pipeline.tracking.comparison.close_up import Window, close_up
 from pipeline.tracking.comparison.files import write_results
 from pipeline.tracking.comparison.fronts import fronts_picture
@@ -53,6 +54,21 @@ def test_the_numbers_are_those_of_search_and_judgement(tmp_path: Path) -> None:
     assert target.searched_base["erasure"] == 0.01
 
 
+def test_a_chosen_member_is_judged_anew_by_itself(tmp_path: Path) -> None:
+    (target,) = results_of(comparison(tmp_path, pair(tmp_path, "winner"))).targets
+    (winner,) = target.methods
+    # An erasure of 0.25 and alignments of 1 and 0.96, whatever the search had.
+    found = covered_anew(target, winner)
+    assert found is not None
+    assert [found.mean, found.least, found.most] == pytest.approx([0.245, 0.24, 0.25])
+    less: dict[str, Objective] = {"erasure": "minimize", "alignment": "maximize"}
+    turned = covered_anew(replace(target, objectives=less), winner)
+    assert turned is not None
+    assert turned.mean == pytest.approx(0.75 * 0.98)
+    assert covered_anew(target, replace(winner, finals=())) is None
+    assert covered_anew(replace(target, objectives={"earlier_ua": "maximize"}), winner) is None
+
+
 def test_a_divergence_is_reported_and_counts_in_no_mean(tmp_path: Path) -> None:
     record = comparison(tmp_path, diverged(pair(tmp_path, "winner")))
     results = results_of(record)
@@ -72,11 +88,12 @@ def test_the_table_has_the_best_first_and_the_base_last(tmp_path: Path) -> None:
     assert head[0] == "method"
     assert set(rule) == {"---"}
     assert [row[0] for row in body] == ["winner", "loser", "base"]
-    assert {len(row) for row in (head, rule, *body)} == {8}
+    assert {len(row) for row in (head, rule, *body)} == {9}
     cells = dict(zip(head, body[0], strict=True))
     assert cells["CLIP, share of the base's"] == "0.980 [0.960, 1.000]"
     assert cells["worst neighbour"] == "0.250"
     assert cells["hypervolume"] == "0.9873"
+    assert cells["judged anew"] == "0.2450 (0.2400 to 0.2500)"
     assert cells["seconds a trial"] == "10.0"
     assert dict(zip(head, body[2], strict=True))["UA"] == "0.125"
     assert "Not run yet: third." in lines
@@ -120,7 +137,7 @@ def test_several_targets_have_a_table_together(tmp_path: Path) -> None:
     assert head[:4] == ["method", "sneaker", "neon", "least UA"]
     cells = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     assert [row[0] for row in rows] == ["winner", "loser"]
-    assert cells["winner"]["neon"] == "0.9873"
+    assert cells["winner"]["neon"] == "0.9873 → 0.2450"
     # 0.25 of the base's 0.125; of alignment 0.98 and, without the first training, 0.96.
     assert cells["loser"]["least IRA, share of the base's"] == "2.000"
     assert cells["winner"]["least CLIP, share of the base's"] == "0.980"

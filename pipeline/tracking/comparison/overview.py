@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from pipeline.tracking.comparison.anew import covered_anew
 from pipeline.tracking.comparison.results import MethodResult, Results, TargetResult
 
 _KEPT: Final = {
@@ -25,9 +26,10 @@ Found = dict[str, tuple[TargetResult, MethodResult]]
 def overview(results: Results) -> list[list[str]]:
     """Rows of cells, the first one the titles; none for a comparison of one target.
 
-    A method a row: its hypervolume on each target, then the least that its chosen members keep on
-    any of them. Those with the largest hypervolume on average come first, those that have not
-    been searched on every target last.
+    A method a row: its hypervolume on each target, and behind an arrow that of its chosen member
+    alone, judged anew; then the least that its chosen members keep on any of them. Those with the
+    largest hypervolume on average come first, those that have not been searched on every target
+    last.
     """
     if len(results.targets) < 2:  # noqa: PLR2004 - a table of its own says it already
         return []
@@ -62,7 +64,10 @@ def _mean_volume(found: Found, names: list[str]) -> float:
 
 def _volume(found: Found, name: str) -> str:
     volume = found[name][1].hypervolume if name in found else None
-    return _NOTHING if volume is None else f"{volume:.4f}"
+    if volume is None:
+        return _NOTHING
+    anew = covered_anew(*found[name])
+    return f"{volume:.4f}" if anew is None else f"{volume:.4f} → {anew.mean:.4f}"
 
 
 def _least(found: Found, metric: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pipeline.evaluation.intervals import Interval
+from pipeline.tracking.comparison.anew import covered_anew
 from pipeline.tracking.comparison.overview import overview
 from pipeline.tracking.comparison.results import MethodResult, Results, TargetResult
 
@@ -39,19 +40,21 @@ def table_of_results(results: Results) -> str:
         f"with the seeds {seeds} and judged by the second classifier on fresh pictures "
         f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}); means, with 95 % "
         "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search; its "
-        "intervals are over the prompts alone. Differences: on the same seeds and prompts; "
-        "**bold** where the interval does not hold zero."
+        "intervals are over the prompts alone. Judged anew: the hypervolume of that chosen member "
+        "by itself, mean, least and most of the seeds; in the first table it stands behind the "
+        "arrow. Differences: on the same seeds and prompts; **bold** where the interval does not "
+        "hold zero."
     )
     head = [f"# {results.comparison}", "", caption, *_table_of(overview(results))]
     return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
 
 
 def _table(target: TargetResult) -> list[str]:
-    titles = ["method", *_MEASURES.values(), "hypervolume", "seconds a trial"]
-    rows = [_row(method) for method in target.methods]
+    titles = ["method", *_MEASURES.values(), "hypervolume", "judged anew", "seconds a trial"]
+    rows = [_row(target, method) for method in target.methods]
     if target.base:
         base = [_number(target.base, name) for name in _MEASURES]
-        rows.append(["base", *base, _NOTHING, _NOTHING])
+        rows.append(["base", *base, _NOTHING, _NOTHING, _NOTHING])
     lines = ["", f"## {target.target}", *(_table_of([titles, *rows]) if rows else [""])]
     remarks = [remark for method in target.methods for remark in _remarks(method)]
     if target.waiting:
@@ -80,12 +83,13 @@ def _difference(method: MethodResult, name: str) -> str:
     return f"{f'**{mean}**' if is_sure else mean} [{low}, {high}]"
 
 
-def _row(method: MethodResult) -> list[str]:
+def _row(target: TargetResult, method: MethodResult) -> list[str]:
     seconds = method.trial_seconds
     return [
         method.method,
         *(_measure(method, name) for name in _MEASURES),
         _volume(method),
+        _volume_anew(target, method),
         _NOTHING if seconds is None else f"{seconds:.1f}",
     ]
 
@@ -101,6 +105,13 @@ def _volume(method: MethodResult) -> str:
     if method.hypervolume_interval is not None:
         return _with_interval(method.hypervolume_interval, 4)
     return _NOTHING if method.hypervolume is None else f"{method.hypervolume:.4f}"
+
+
+def _volume_anew(target: TargetResult, method: MethodResult) -> str:
+    found = covered_anew(target, method)
+    if found is None:
+        return _NOTHING
+    return f"{found.mean:.4f} ({found.least:.4f} to {found.most:.4f})"
 
 
 def _with_interval(interval: Interval, digits: int) -> str:
