@@ -174,6 +174,19 @@ def test_any_parameter_gives_colour_and_shape(opened: Seen) -> None:
     assert opened.complaints == []
 
 
+def test_the_close_up_shows_all_of_the_front_near_its_corner(browser: Seen, tmp_path: Path) -> None:
+    near = ((0.995, 0.96), (0.994, 1.0), (0.9, 1.001))
+    scores = (*near, (0.1, 0.9), (0.05, 1.002))  # the last one has erased nothing
+    browser.open(written(Sweep(tmp_path / "tiny", scores), tmp_path / "page.html"))
+    browser.page.click("#near")
+    across, up = (
+        browser.page.evaluate(f"document.getElementById('front')._fullLayout.{axis}.range")
+        for axis in ("xaxis", "yaxis")
+    )
+    assert all(across[0] < x < across[1] and up[0] < y < up[1] for x, y in near)
+    assert across[0] > 0.8
+
+
 def test_numbers_that_are_chosen_from_stand_by_their_size(browser: Seen, tmp_path: Path) -> None:
     text = SPACE.replace("learning_rate: {log_uniform: [1e-5, 1e-3]}", "steps: {choice: [9, 10]}")
     browser.open(written(Sweep(tmp_path / "tiny", SCORES * 2, text=text), tmp_path / "page.html"))

@@ -127,9 +127,9 @@ function drawFront() {
   traces.push(rings(state.pointed && state.pointed.s === "complete" ? [state.pointed] : [], x, y, "", 30, false));
   const layout = { margin: { l: 60, r: 10, t: 45, b: 45 }, hovermode: "closest", dragmode: "pan",
     legend: LEGEND, xaxis: { title: { text: plain(across.title) }, gridcolor: "#e8e8e8" },
-    yaxis: { title: { text: plain(up.title) }, gridcolor: "#e8e8e8" }, font: { size: 13, color: "#1a1a1a" } };
+    yaxis: { title: { text: plain(up.title) }, gridcolor: "#e8e8e8", automargin: true }, font: { size: 13, color: "#1a1a1a" } };
   if (byId("near").getAttribute("aria-pressed") === "true") {
-    const front = corner(complete.filter((trial) => trial.f), [across, up]);
+    const front = corner(complete, [across, up]);
     layout.xaxis.range = around(front.map(x));
     layout.yaxis.range = around(front.map(y));
   }
@@ -137,12 +137,13 @@ function drawFront() {
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
 }
 
-/** Of the front those in the better half of both axes: a failed erasure would hide all the others. */
-function corner(front, both) {
+/** Of the front those in the better half of what the axes show: a failed erasure would hide the others. */
+function corner(complete, both) {
+  const front = complete.filter((trial) => trial.f);
   const isGood = both.map((each) => {
     const objective = data.objectives.find(({ name }) => each.key === `m:${name}`);
     if (!objective) return () => true;
-    const values = front.map(each.of);
+    const values = complete.map(each.of).filter(Number.isFinite);
     const middle = (Math.min(...values) + Math.max(...values)) / 2;
     return (trial) => (objective.direction === "maximize" ? each.of(trial) >= middle : each.of(trial) <= middle);
   });
