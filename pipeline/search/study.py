@@ -104,12 +104,10 @@ class SweepStudy:
 
     def try_first(self, sweep: str, trials: Iterable[PriorTrial]) -> None:
         """Have the next trials take the settings of an earlier sweep's, those not asked for yet."""
-        there = {
-            tuple(mark.values()) for t in self._own() if (mark := t.user_attrs.get("again_from"))
-        }
+        there = [trial.user_attrs.get("again_from") for trial in self._own()]
         for trial in trials:
-            if (sweep, trial.number) not in there:
-                mark = {"sweep": sweep, "trial": trial.number}
+            mark = {"sweep": sweep, "trial": trial.number}
+            if mark not in there:
                 self._study.enqueue_trial(trial.params, user_attrs={"again_from": mark})
         self._has_learned(sweep)
 
