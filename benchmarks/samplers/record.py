@@ -5,8 +5,8 @@ two at a time, in full and at rungs on the way; one line of `trials.jsonl` each,
 order in which they end. Interrupt it at will: the same command goes on. Times are those of the
 processor, which other work on the machine does not lengthen much.
 
-`record.py --sibling` records another concept's trials in the same space, from which searches start
-warm: at their end alone, into `sibling.jsonl`.
+`record.py --concept bag` (or `neon`) records another concept's trials in the same space, for
+searches that start warm: at their end alone, into `bag.jsonl`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ from pipeline.unlearning.rungs import Rungs
 HERE: Final = Path(__file__).parent
 SPACE: Final = HERE / "space.yaml"
 TRIALS: Final = HERE.parent / "results" / "samplers" / "trials.jsonl"
-SIBLING_TRIALS: Final = TRIALS.with_name("sibling.jsonl")
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,17 @@ class Recording:
     rungs: tuple[int, ...]
 
 
-ITSELF: Final = Recording(TRIALS, (), (4, 9, 12, 27))
-"""At a ninth, a quarter, a third and three quarters of the training."""
-SIBLING: Final = Recording(
-    SIBLING_TRIALS, ("concept.forget=[bag]", "concept.anchor=t-shirt"), rungs=()
-)
+def _at_the_end(name: str, kind: str, anchor: str) -> Recording:
+    concept = (f"concept.kind={kind}", f"concept.forget=[{name}]", f"concept.anchor={anchor}")
+    return Recording(TRIALS.with_name(f"{name}.jsonl"), concept, rungs=())
+
+
+RECORDINGS: Final[dict[str, Recording]] = {
+    # At a ninth, a quarter, a third and three quarters of the training.
+    "sneaker": Recording(TRIALS, (), (4, 9, 12, 27)),
+    "bag": _at_the_end("bag", "object", "t-shirt"),
+    "neon": _at_the_end("neon", "style", "photo"),
+}
 
 
 def main() -> None:
@@ -74,9 +79,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--sibling", action="store_true", help="record the other concept's")
+    parser.add_argument("--concept", choices=RECORDINGS, default="sneaker")
     wanted = parser.parse_args()
-    what = SIBLING if wanted.sibling else ITSELF
+    what = RECORDINGS[wanted.concept]
     what.out.parent.mkdir(parents=True, exist_ok=True)
     known = {row["number"] for row in read_rows(what.out)}
     missing = [n for n in range(wanted.count) if n not in known]

@@ -23,7 +23,7 @@ import numpy as np
 import optuna
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from record import SIBLING_TRIALS, SPACE, TRIALS, read_rows
+from record import RECORDINGS, SPACE, TRIALS, read_rows
 from rich.progress import track
 from searching import WORKERS, Search, Start, search
 from table import Table
@@ -34,22 +34,27 @@ from pipeline.search.priors import Priors, PriorTrial
 from pipeline.search.warm_start import first_trials
 
 Sampler = Literal["random", "tpe", "nsga2", "gp"]
-Concept = Literal["sneaker", "bag"]
+Concept = Literal["sneaker", "bag", "neon"]
 StartName = Literal["cold", "defaults", "front", "trials"]
 """What a search knows before its first trial: nothing, the settings' defaults (they are its first
 trial), or a sweep of another concept, by its front or by all of its trials."""
+CONCEPTS: Final[tuple[Concept, ...]] = get_args(Concept)
+"""The sneaker's trials have rungs. How a search goes on after a front was chosen on the first two;
+neon, recorded for that, was to test the choice."""
 STOPPING: Final = {
     "never": None,
     "from 1/4": EarlyStoppingConfig(reduction=3, first_rung=0.25),
     "from 1/9": EarlyStoppingConfig(reduction=3, first_rung=1 / 9),
 }
 """When trials are stopped: at a quarter and three quarters, or at a ninth and a third."""
-RECORDED: Final[dict[Concept, Path]] = {"sneaker": TRIALS, "bag": SIBLING_TRIALS}
-"""Each concept is the other's sibling; the bag's trials have no rungs."""
 AIM: Final = 1 / 3
 SLOW_REPEATS: Final = 5
 """Searches of the Gaussian process, which thinks for seconds about each trial."""
+STOPPED_REPEATS: Final = 20
+"""Searches with early stopping."""
 
+_WARM: Final[tuple[StartName, ...]] = ("front", "trials")
+_COMPARED: Final[tuple[Sampler, ...]] = ("random", "tpe")
 _NAMES: Final = ("random", "tpe", "nsga2", "gp", "cold", "defaults", "front", "trials")
 COLORS: Final = dict(zip(_NAMES, ("#000000", "#D55E00", "#0072B2", "#009E73") * 2, strict=True))
 STYLES: Final = dict(zip(_NAMES, (":", "-", "--", "-.") * 2, strict=True))
@@ -62,6 +67,8 @@ class Row(NamedTuple):
     sampler: Sampler
     stopped: str
     start: StartName
+    earlier: Concept | None = None
+    """Whose sweep it was that the search begins with."""
 
 
 Runs = dict[Row, list[Search]]
@@ -69,19 +76,33 @@ Runs = dict[Row, list[Search]]
 
 
 def rows() -> list[Row]:
-    """Every sampler with every rule on the sneaker; warm starts with TPE alone, both ways round."""
-    cold = [Row("sneaker", s, name, "cold") for s in get_args(Sampler) for name in STOPPING]
-    warm: list[StartName] = ["defaults", "front", "trials"]
-    stopped = [Row("sneaker", "tpe", "from 1/4", start) for start in warm]
-    bag = [Row("bag", "random", "never", "cold"), Row("bag", "tpe", "never", "cold")]
-    never = [Row(concept, "tpe", "never", start) for concept in RECORDED for start in warm]
-    return cold + stopped + bag + never
+    """Every sampler with every rule on the sneaker; other concepts and warm starts with TPE."""
+    found = [Row("sneaker", s, name, "cold") for s in get_args(Sampler) for name in STOPPING]
+    found += [Row("sneaker", "tpe", "from 1/4", "defaults")]
+    found += [Row("sneaker", "tpe", "from 1/4", start, "bag") for start in _WARM]
+    for concept in CONCEPTS:
+        if concept != "sneaker":
+            found += [Row(concept, s, "never", "cold") for s in _COMPARED]
+        found += [Row(concept, "tpe", "never", "defaults")]
+        others = _others(concept)
+        found += [Row(concept, "tpe", "never", start, o) for start in _WARM for o in others]
+    return found
 
 
-@lru_cache(maxsize=2)
+def _others(concept: Concept) -> list[Concept]:
+    return [other for other in CONCEPTS if other != concept]
+
+
+def _repeats(row: Row, repeats: int) -> int:
+    if row.sampler == "gp":
+        return SLOW_REPEATS
+    return repeats if row.stopped == "never" else STOPPED_REPEATS
+
+
+@lru_cache
 def _table(concept: Concept) -> Table:
     space = load_space(SPACE)
-    recorded = read_rows(RECORDED[concept])
+    recorded = read_rows(RECORDINGS[concept].out)
     return Table(recorded, to_optuna(space.distributions), list(space.objectives))
 
 
@@ -89,18 +110,21 @@ def _searched(job: tuple[Row, int], trials: int) -> Search:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     row, seed = job
     budget = BudgetConfig(
-        trials=trials, sampler=row.sampler, seed=seed, early_stopping=STOPPING[row.stopped]
+        trials=trials,
+        sampler=row.sampler,
+        seed=seed,
+        early_stopping=STOPPING[row.stopped],
+        warm_start=("earlier",) if row.start == "front" else (),
     )
     return search(_table(row.concept), load_space(SPACE), budget, _start(row, trials, seed))
 
 
 def _start(row: Row, trials: int, seed: int) -> Start:
-    if row.start in ("cold", "defaults"):
+    if row.earlier is None:
         return Start(defaults=row.start == "defaults")
     # An earlier sweep as it would have been: by the default sampler, with as many trials.
-    other: Concept = "bag" if row.concept == "sneaker" else "sneaker"
     budget = BudgetConfig(trials=trials, seed=1000 + seed)
-    earlier = search(_table(other), load_space(SPACE), budget, Start()).trials
+    earlier = search(_table(row.earlier), load_space(SPACE), budget, Start()).trials
     if row.start == "trials":
         return Start(earlier=earlier)
     known = tuple(PriorTrial(t.number, t.params, tuple(t.values)) for t in earlier)
@@ -113,23 +137,22 @@ def searches(trials: int, repeats: int, known: Runs) -> Runs:
     jobs = [
         (row, seed)
         for row in rows()
-        if row not in known
-        for seed in range(SLOW_REPEATS if row.sampler == "gp" else repeats)
+        for seed in range(len(known.get(row, ())), _repeats(row, repeats))
     ]
     spawn = multiprocessing.get_context("spawn")
-    found: Runs = {}
+    found: Runs = {row: list(known.get(row, ())) for row in rows()}
     with ProcessPoolExecutor(WORKERS, spawn) as pool:
         done = track(pool.map(partial(_searched, trials=trials), jobs), "searching", len(jobs))
         for (row, _), run in zip(jobs, done, strict=True):
-            found.setdefault(row, []).append(run)
-    return {row: known.get(row) or found[row] for row in rows()}
+            found[row].append(run)
+    return found
 
 
 def main() -> None:
     """Write table and figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=48, help="of each search")
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=40, help="searches without early stopping")
     parser.add_argument("--anew", action="store_true", help="search again what is known")
     wanted = parser.parse_args()
     folder = TRIALS.parent
@@ -137,7 +160,7 @@ def main() -> None:
     known = {} if wanted.anew or not kept.exists() else _known(json.loads(kept.read_text()))
     runs = searches(wanted.trials, wanted.repeats, known)
     kept.write_text(json.dumps(_plain(runs)))
-    (folder / "table.md").write_text("\n".join(_markdown(concept, runs) for concept in RECORDED))
+    (folder / "table.md").write_text("\n".join(_markdown(concept, runs) for concept in CONCEPTS))
     _draw(runs, folder / "hypervolume.png")
 
 
@@ -162,7 +185,7 @@ def _markdown(concept: Concept, runs: Runs) -> str:
         (
             f"{len(table.inputs)} recorded configurations; share of variance explained on those "
             f"left out: {explained}. {count} trials a search, {repeats} searches a row "
-            f"({SLOW_REPEATS} of gp), two workers; means "
+            f"({STOPPED_REPEATS} with early stopping, {SLOW_REPEATS} of gp), two workers; means "
             "± standard errors. Compute as a share of what random search without stopping takes "
             f"({full:.0f} s of a processor); its mean hypervolume at the end is {target:.4f}."
         ),
@@ -179,10 +202,14 @@ def _markdown(concept: Concept, runs: Runs) -> str:
         end = _mean([run.volume[-1] for run in found])
         third = _mean([run.at(AIM * full) for run in found])
         lines.append(
-            f"| {' | '.join(row[1:])} | {whole:.1f} | {spent:.2f} | {end} | {third} | "
-            f"{_reached(found, target, full)} |"
+            f"| {row.sampler} | {row.stopped} | {_begun(row)} | {whole:.1f} | {spent:.2f} | {end} "
+            f"| {third} | {_reached(found, target, full)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _begun(row: Row) -> str:
+    return row.start if row.earlier is None else f"{row.start} of {row.earlier}"
 
 
 def _reached(found: Sequence[Search], target: float, full: float) -> str:
@@ -217,7 +244,7 @@ def _plain(runs: Runs) -> list[dict[str, Any]]:
 
 def _known(plain: list[dict[str, Any]]) -> Runs:
     return {
-        Row(each["concept"], each["sampler"], each["stopped"], each["start"]): [
+        Row(**{name: each[name] for name in Row._fields}): [
             Search(np.array(run["compute"]), np.array(run["hypervolume"]), run["whole"])
             for run in each["searches"]
         ]
@@ -230,26 +257,28 @@ def _draw(runs: Runs, path: Path) -> None:
         f"stopped {name}": {s: Row("sneaker", s, name, "cold") for s in get_args(Sampler)}
         for name in STOPPING
     }
-    for concept in RECORDED:
+    for concept in CONCEPTS:
         panels[f"tpe, by what it begins with: {concept}"] = {
-            row.start: row for row in runs if row[:3] == (concept, "tpe", "never")
+            _begun(row): row for row in runs if row[:3] == (concept, "tpe", "never")
         }
     grid = np.linspace(0, 1, 401)
     figure = Figure(figsize=(13, 8), dpi=100, layout="constrained")
     plots = figure.subplots(2, 3).flat
-    for plot, (title, lines) in zip(plots, panels.items(), strict=False):
+    for plot, (title, lines) in zip(plots, panels.items(), strict=True):
         concept = next(iter(lines.values())).concept
         target, full = _scale(concept, runs)
         for label, row in lines.items():
             means = np.mean([[run.at(share * full) for share in grid] for run in runs[row]], axis=0)
-            plot.plot(grid, means, STYLES[label], color=COLORS[label], label=label)
+            name = row.sampler if "stopped" in title else row.start
+            # Of two earlier sweeps the second one's line is thin.
+            thin = row.earlier is not None and row.earlier == _others(concept)[1]
+            width = 0.9 if thin else 1.8
+            plot.plot(grid, means, STYLES[name], color=COLORS[name], lw=width, label=label)
         plot.axhline(target, color="#999999", lw=0.8)
         plot.axvline(AIM, color="#999999", lw=0.8)
-        plot.set(title=title, ylim=(0.93, 0.995))
+        plot.set(title=title, ylim=(target - 0.06, target + 0.006))
         plot.grid(alpha=0.25)
         plot.legend(frameon=False, loc="lower right")
-    for unused in figure.axes[len(panels) :]:
-        unused.set_axis_off()
     figure.supxlabel("compute, of random search's")
     figure.supylabel("hypervolume, mean")
     FigureCanvasAgg(figure).print_png(str(path))

@@ -80,8 +80,8 @@ def search(table: Table, space: SearchSpace, budget: BudgetConfig, start: Start)
     study.add_trials(start.earlier)
     if start.defaults:
         study.enqueue_trial(to_params(space.distributions, default_values(space)))
-    for trial in start.first:
-        study.enqueue_trial(trial.params)
+    for first in start.first:
+        study.enqueue_trial(first.params)
     stopping = budget.early_stopping
     steps = {} if stopping is None else stopping.rungs(STEPS)
     seen: dict[int, list[tuple[float, ...]]] = {}

@@ -20,6 +20,7 @@ from pipeline.config import BudgetConfig
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _LEAST_STARTUP: Final = 4
 _MOST_STARTUP: Final = 10
+_MOST_STARTUP_AFTER_A_FRONT: Final = 8
 
 
 def sampler_for(budget: BudgetConfig, number: int) -> BaseSampler:
@@ -34,7 +35,7 @@ def sampler_for(budget: BudgetConfig, number: int) -> BaseSampler:
         match budget.sampler:
             case "tpe":
                 return _FlatSpaceTPE(
-                    n_startup_trials=_startup(budget),
+                    n_startup_trials=_startup_of_tpe(budget),
                     multivariate=True,
                     constant_liar=True,
                     seed=seed,
@@ -57,6 +58,16 @@ def sampler_for(budget: BudgetConfig, number: int) -> BaseSampler:
 def _startup(budget: BudgetConfig) -> int:
     """Trials that are drawn at random before a model of them is worth anything."""
     return min(max(budget.trials // 3, _LEAST_STARTUP), _MOST_STARTUP)
+
+
+def _startup_of_tpe(budget: BudgetConfig) -> int:
+    """The same for TPE, an earlier front's trials among them: after six good ones two are enough.
+
+    Without any it now and then stays where the front of another concept was bad for this one.
+    """
+    if budget.warm_start and budget.warm_start_by == "front":
+        return min(_startup(budget), _MOST_STARTUP_AFTER_A_FRONT)
+    return _startup(budget)
 
 
 class _FlatSpaceTPE(TPESampler):
