@@ -36,13 +36,13 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
 	@touch $@
 
-# A sweep that was interrupted goes on where it was, and a finished one is not run again.
+# A sweep that was interrupted goes on where it was; what has ended, or is promoted, is not again.
 demo: $(INSTALLED)
 	@if [ -f $(DEMO)/sweep.json ]; \
 	  then $(BIN)/unlearn resume demo; \
 	  else $(BIN)/unlearn sweep search_spaces/demo.yaml --name demo; fi
 	@$(BIN)/unlearn pareto demo
-	@$(BIN)/unlearn promote demo
+	@ls $(DEMO)/promoted/[0-9][0-9][0-9][0-9].json >/dev/null 2>&1 || $(BIN)/unlearn promote demo
 	@$(BIN)/unlearn generate demo/champion \
 	  "a photo of a sneaker" "a neon style picture of a sneaker" \
 	  "a pencil sketch style picture of a red sneaker" "a photo of a sandal" \

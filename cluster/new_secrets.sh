@@ -22,6 +22,8 @@ MLFLOW_TRACKING_USERNAME=admin
 MLFLOW_TRACKING_PASSWORD=$(secret)
 MLFLOW_FLASK_SERVER_SECRET_KEY=$(secret)
 
+# Extras of the project that the nodes need besides: nudity, rivals, eight-bit.
+#UNLEARN_EXTRAS=nudity,rivals
 # A folder that all nodes share at the same path. The files for AWS and GCP share the head's over NFS.
 #UNLEARN_HOME=/srv/unlearn
 # Where MLflow keeps records and artifacts, if not on the head's disk. Keys of S3, if the head's role

@@ -4,6 +4,7 @@
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 chmod 600 ~/.unlearn/cluster.env
+. ~/.unlearn/cluster.env
 
 if ! python3 -c 'import ensurepip' 2> /dev/null; then
   sudo apt-get -o DPkg::Lock::Timeout=600 update -q
@@ -11,7 +12,7 @@ if ! python3 -c 'import ensurepip' 2> /dev/null; then
 fi
 test -x ~/venv/bin/python || python3 -m venv ~/venv
 ~/venv/bin/python -m pip install --quiet --constraint "$project/cluster/constraints.txt" \
-  "$project[cluster]"
+  "$project[cluster${UNLEARN_EXTRAS:+,$UNLEARN_EXTRAS}]"
 
 environment=$project/cluster/environment.sh
 grep -qF "$environment" ~/.bashrc 2> /dev/null || echo ". $environment" >> ~/.bashrc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from typing import Final
@@ -24,5 +25,7 @@ def prepare_environment() -> None:
     """Set what the user has not set; child processes and trials inherit it."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    # That a kernel which nothing here uses is not there reads like a fault.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     # What libraries will change some day is for developers, who see it in the tests.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(diffusers|transformers)\b")

@@ -19,6 +19,7 @@ from pipeline.config.space import put
 from pipeline.config.user_path import user_path
 from pipeline.search.files import read_json
 from pipeline.search.lineage import with_lineage
+from pipeline.search.outcome import why_no_weights
 from pipeline.search.places import EXPERIMENT, MANIFEST, WEIGHTS, sweeps_folder, trial_name
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ def find_model(name: str) -> FoundModel:
         raise ValueError(
             f"{name}: expected fashion-canvas, a diffusers folder, a hub id (owner/name), "
             "SWEEP/TRIAL or SWEEP/champion; there is nothing of that name"
+            + (
+                ""
+                if "@" not in name
+                else f"; a registered version: `unlearn export {name} DIR`, and name that folder"
+            )
         )
     return FoundModel(name)
 
@@ -126,10 +132,7 @@ def _trial_of(sweep: Path, number: int) -> FoundModel:
         known = "it has none yet" if last is None else f"its last one is {last}"
         raise ValueError(f"{sweep.name}/{number}: expected a trial of {sweep.name}; {known}")
     if not (folder / WEIGHTS).is_file():
-        raise ValueError(
-            f"{sweep.name}/{number}: expected a trained trial, it has no weights: it failed, was "
-            f"stopped early, or is not done: go on with `unlearn resume {sweep.name}`"
-        )
+        raise ValueError(f"{sweep.name}/{number}: {why_no_weights(folder)}")
     made_by = load_space(folder / EXPERIMENT).fixed()
     return FoundModel(made_by.model.base, made_by.model.revision, folder / WEIGHTS, made_by)
 

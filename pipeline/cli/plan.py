@@ -114,6 +114,8 @@ def _show(made: Plan) -> None:
     table.add_row("checkpoints of a trial, until it has ended", in_words(made.saved["checkpoints"]))
     table.add_row("pictures and texts to make, at most", in_words(made.made))
     table.add_row("disk in all, at most", in_words(made.disk), style="bold")
+    if made.keeps == "front":
+        table.add_row("where few trials are on the front, from", in_words(made.least_disk))
     table.add_row("free on that disk", in_words(made.free))
     seconds = made.duration.seconds
     table.add_row("time of a trial", "unknown" if seconds is None else duration(seconds))
@@ -171,6 +173,7 @@ def _plain(made: Plan, reason: str | None) -> dict[str, Any]:
             "trial": dict(made.saved),
             "pictures": made.made,
             "sweep": made.disk,
+            "least": made.least_disk,
             "free": made.free,
         },
         "time": {"seconds": made.duration.seconds, "because": made.duration.because},

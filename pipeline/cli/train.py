@@ -54,14 +54,26 @@ def train(
     from pipeline.diffusion.trained import read_count
     from pipeline.evaluation import Report
     from pipeline.search.places import REPORT, TRAINED, store_root
+    from pipeline.search.shortage import ran_short, take_up
     from pipeline.search.trial import run_trial
 
+    if experiment.scaling.workers > 1:
+        note("one worker trains it: scaling.workers and sharded count in sweeps")
     try:
         with _watched(folder, experiment.update.steps):
-            outcome = run_trial(folder, Store(store_root()), time.time())
+            given_up = take_up(folder, experiment)
+            outcome = given_up or run_trial(folder, Store(store_root()), time.time())
     except KeyboardInterrupt:
         note("interrupted; the same command goes on from the last checkpoint")
         raise typer.Exit(INTERRUPTED) from None
+    except Exception:
+        if ran_short(folder):
+            raise Unsuccessful(
+                "out of memory; the same command tries once more, with half the rows at a time"
+            ) from None
+        raise
+    if given_up is not None:
+        raise Unsuccessful(str(given_up.reason))
     if outcome.reason is not None:
         raise Unsuccessful(
             f"{outcome.reason}; try a smaller update.learning_rate (--set "

@@ -20,6 +20,7 @@ _JUDGED_ALIKE: Final = (*(path for path in FIXED if path not in ITS_OWN), "seed"
 _SEARCHED_ALIKE: Final = (
     "budget.trials",
     "budget.seed",
+    "budget.sampler",
     "budget.early_stopping",
     "budget.warm_start",
     "budget.warm_start_by",

@@ -15,7 +15,7 @@ from typing import Final
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from pipeline.config import Experiment, FinalConfig, ScalingConfig, dump_experiment
+from pipeline.config import Experiment, FinalConfig, ScalingConfig, dump_experiment, load_space
 from pipeline.search.files import write_text
 from pipeline.search.places import EXPERIMENT, store_root
 
@@ -98,8 +98,11 @@ def _train_and_judge(folder: Path, store: Path, threads: int, final: FinalConfig
     import torch
 
     from pipeline.diffusion import Store
+    from pipeline.search.shortage import take_up
     from pipeline.search.trial import Judgement, run_trial
 
     torch.set_num_threads(threads)
+    if take_up(folder, load_space(folder / EXPERIMENT).fixed()) is not None:
+        return
     judgement = Judgement("second", final.judging_seed, final.repeats, keeps_samples=True)
     run_trial(folder, Store(store), time.time(), judgement=judgement)

@@ -1,4 +1,4 @@
-"""How much memory a worker of a trial will find."""
+"""What a machine has for a sweep: trials at a time, and memory for each of their workers."""
 
 from __future__ import annotations
 
@@ -45,6 +45,26 @@ def amount(text: str) -> int:
     if found is None or not float(found[1]):
         raise ValueError(f"--memory: expected an amount such as 24GB or 40GiB, got {text}")
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+def trials_at_once(scaling: ScalingConfig, wanted: int | None) -> int:
+    """Trials at a time: as many as wanted, or as this machine's cores and GPUs hold; 1 at least.
+
+    Args:
+        scaling: what a trial gets.
+        wanted: `budget.max_concurrent`.
+    """
+    if wanted is not None:
+        return wanted
+    if os.environ.get("RAY_ADDRESS"):
+        return 1  # a cluster may grow: nobody knows how far
+    fitting = (os.cpu_count() or 1) // (scaling.workers * scaling.cpus_per_worker)
+    if scaling.gpus_per_worker > 0:
+        import torch
+
+        gpus = torch.cuda.device_count() / (scaling.workers * scaling.gpus_per_worker)
+        fitting = min(fitting, int(gpus))
+    return max(1, fitting)
 
 
 def memory_of_a_worker(scaling: ScalingConfig, concurrent: int, given: int | None) -> Memory:

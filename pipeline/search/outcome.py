@@ -76,3 +76,17 @@ class Outcome:
             return None
         metrics = {name: float(value) for name, value in report["metrics"].items()}
         return cls(metrics, None, seconds)
+
+
+def why_no_weights(trial: Path) -> str:
+    """What became of the weights of a trial that has none, and what to do about it."""
+    outcome, sweep = Outcome.read(trial), trial.parent.parent.name
+    if outcome is None:
+        return f"expected weights, it is not trained yet: go on with `unlearn resume {sweep}`"
+    if outcome.reason is not None:
+        return f"expected weights, it has none: {outcome.reason}"
+    return (
+        "expected weights, they were not kept, as the trial is not on the front "
+        f"(budget.keep_weights): `unlearn train --sweep {sweep} --trial {int(trial.name)}` trains "
+        "it anew"
+    )

@@ -72,6 +72,11 @@ def note_death(folder: Path) -> None:
     write_json(folder / SHORTAGE, {**known, "short": _stage(folder)})
 
 
+def ran_short(folder: Path) -> bool:
+    """Whether memory ran short in the attempt that has just ended."""
+    return "short" in (read_json(folder / SHORTAGE) or {})
+
+
 def with_less_at_once(experiment: Experiment, folder: Path) -> Experiment:
     """The experiment with half the rows at a time wherever an earlier attempt ran out of memory."""
     halved = (read_json(folder / SHORTAGE) or {}).get("halved", [])

@@ -20,6 +20,7 @@ from pipeline.evaluation.report import Report
 from pipeline.prompts import build_prompt_set
 from pipeline.search.files import write_json, write_text
 from pipeline.search.lineage import extended, reports
+from pipeline.search.outcome import why_no_weights
 from pipeline.search.places import (
     EXHIBITS,
     EXPERIMENT,
@@ -218,7 +219,7 @@ def _judged_folder(
     store = Store(store_root())
     weights = trial.folder / WEIGHTS
     if not weights.is_file():
-        raise ValueError(f"{weights}: expected the trial's weights, found none; resume the sweep")
+        raise ValueError(f"trial {trial.number}: {why_no_weights(trial.folder)}")
     classifier_in("second", experiment.evaluation)  # before anything is written
     seed = experiment.evaluation.seed + _FRESH_SEED if judgement.seed is None else judgement.seed
     base = base_model(experiment)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MODEL: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION: Final = re.compile(rf"({_MODEL.pattern})(?:/([0-9]{{1,9}})|@([a-z][a-z0-9_-]{{0,63}}))")
 
+_LOOKS: Final = re.compile(rf"{_MODEL.pattern}/[a-z][a-z0-9_-]{{0,63}}")
+"""An alias as other verbs name a sweep's champion."""
+
 
 @dataclass(frozen=True)
 class VersionName:
@@ -42,6 +45,7 @@ class VersionName:
             raise ValueError(
                 f"version {text!r}: expected NAME/NUMBER or NAME@ALIAS, such as demo/3 or "
                 "demo@champion, with a name of lower-case letters, digits, '.', '_' and '-'"
+                + (f"; did you mean {text.replace('/', '@')}?" if _LOOKS.fullmatch(text) else "")
             )
         number = None if found[2] is None else int(found[2])
         return cls(found[1], number, found[3])

@@ -83,6 +83,17 @@ def test_a_damaged_sweep_is_named(tmp_path: Path, verb: str, name: str) -> None:
     assert tree_of(tmp_path) == before
 
 
+def test_weights_that_are_not_there_are_told_by_how_the_trial_ended(tmp_path: Path) -> None:
+    """Not kept, as it is not on the front; and not trained yet."""
+    sweep = Sweep(tmp_path / "sweeps" / "tiny", SCORES)
+    complete = sweep.record.trials[0].folder
+    (complete / "weights.safetensors").unlink(missing_ok=True)
+    told = tell("generate", "tiny/0", "a bag")
+    assert_refused(told, "`unlearn train --sweep tiny --trial 0`", seconds=30)
+    (complete / "report.json").unlink()
+    assert_refused(tell("generate", "tiny/0", "a bag"), "`unlearn resume tiny`", seconds=30)
+
+
 @pytest.mark.parametrize(
     "manifest",
     [

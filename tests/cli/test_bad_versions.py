@@ -25,6 +25,12 @@ def test_no_version_s_name_leads_anywhere(tmp_path: Path, verb: str, name: str) 
     assert not list(tmp_path.iterdir())
 
 
+def test_the_other_way_to_name_a_champion_is_told() -> None:
+    assert_refused(tell("verify", "demo/champion"), "did you mean demo@champion?", seconds=30)
+    told = tell("generate", "demo@champion", "a bag")
+    assert_refused(told, "`unlearn export demo@champion DIR`", seconds=30)
+
+
 @pytest.mark.parametrize("verb", ["verify", "export", "reproduce"])
 def test_a_folder_that_nobody_promoted_is_none(tmp_path: Path, verb: str) -> None:
     own = tmp_path / "own"

@@ -201,6 +201,8 @@ def test_methods_must_be_judged_and_searched_alike(tmp_path: Path) -> None:
         "narrow (write it under `same`)"
     )
     assert "targets.neon: evaluation" in found
+    other = problems(tmp_path, WHOLE.replace("update.steps: 7", "budget.sampler: random"))
+    assert "targets.sneaker: budget.sampler" in other
     # An experiment that isn't searched has no use for its budget.
     fixed = WHOLE.replace("update.steps: 7", "budget.trials: 3, update.learning_rate: 1.0e-4")
     spaces = load_comparison(written(tmp_path, fixed)).spaces

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.config import Experiment
+from pipeline.config import Experiment, FinalConfig
 from pipeline.search.files import read_json, write_json
+from pipeline.search.finals import _train_and_judge
+from pipeline.search.outcome import Outcome
 from pipeline.search.shortage import note_death, note_shortage, take_up, with_less_at_once
-from tests.search.spaces import smoke_space, values
+from tests.search.spaces import put_trial, smoke_space, values
 
 
 def experiment_of(**sections: dict[str, Any]) -> Experiment:
@@ -105,3 +107,12 @@ def test_a_wordless_death_is_put_down_to_the_kernel_only_where_it_killed(tmp_pat
     assert with_less_at_once(experiment, tmp_path).update.accumulate == 2
     write_json(tmp_path / "attempt.json", {"boot": "another machine", "oom_kills": -9})
     assert take_up(tmp_path, experiment) is None
+
+
+def test_a_last_training_that_cannot_do_with_less_has_failed_too(tmp_path: Path) -> None:
+    folder = put_trial(tmp_path / "seed-101", smoke_space())
+    write_json(folder / "shortage.json", {"short": "training", "halved": ["training"]})
+    _train_and_judge(folder, tmp_path / "cache", 1, FinalConfig(seeds=(101,)))
+    outcome = Outcome.read(folder)
+    assert outcome is not None
+    assert "out of memory while training" in str(outcome.reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config import Experiment
-from pipeline.search.planning.plan import Plan
+from pipeline.search.planning.plan import Keeps, Plan
 from pipeline.unlearning.memory import rows
 
 
@@ -28,13 +28,23 @@ def why_not(plan: Plan) -> str | None:
             f"{in_words(plan.memory.size)} a worker; one takes about {in_words(needed)} while "
             f"{_WORDS[phase]}; " + ", or ".join(advice(plan))
         )
-    if plan.disk > plan.free:
+    if plan.least_disk > plan.free:
         return (
-            f"{plan.name}: expected {in_words(plan.disk)} free on the disk of sweeps and pictures, "
-            f"found {in_words(plan.free)}; make room, set UNLEARN_HOME to a larger disk, lower "
-            "budget.trials, or train adapters (model.lora: {rank: 8}), which save less"
+            f"{plan.name}: expected {in_words(plan.least_disk)} free on the disk of sweeps and "
+            f"pictures, found {in_words(plan.free)}; {room(plan.keeps)}"
         )
     return None
+
+
+def room(keeps: Keeps) -> str:
+    """How a disk that is too small can do."""
+    others = (
+        "" if keeps == "front" else "keep the front's weights alone (budget.keep_weights: front), "
+    )
+    return (
+        f"make room, set UNLEARN_HOME to a larger disk, {others}lower budget.trials, or train "
+        "adapters (model.lora: {rank: 8}), which save less"
+    )
 
 
 _WORDS = {"backward": "it takes gradients", "step": "it takes a step", "sampling": "it is judged"}

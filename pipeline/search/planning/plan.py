@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pipeline.config import Experiment, SearchSpace
 from pipeline.config.distributions import extremes
@@ -17,11 +17,14 @@ from pipeline.diffusion.activations import count_activations, widest_tensors
 from pipeline.diffusion.model import PRECISIONS
 from pipeline.diffusion.skeleton import Skeleton, moving, skeleton
 from pipeline.prompts import build_prompt_set
-from pipeline.search.machine import Memory, memory_of_a_worker
+from pipeline.search.machine import Memory, memory_of_a_worker, trials_at_once
 from pipeline.search.planning.duration import UNKNOWN, Duration, from_trials
 from pipeline.search.planning.pictures import Wanted, count_pictures
 from pipeline.unlearning.memory import Buffer, Phase, Sizes, buffers, peak, saved_bytes
 from pipeline.unlearning.shards import largest_block
+
+Keeps = Literal["all", "front"]
+"""`budget.keep_weights`."""
 
 _MOST_CORNERS: Final = 32
 _DECIDE_MEMORY: Final = ("model.", "update.", "losses.", "evaluation.", "scaling.")
@@ -63,6 +66,7 @@ class Plan:
         buffers: what a worker of it holds.
         memory: what a worker finds.
         saved: bytes by what a trial writes: weights that stay, checkpoints until it has ended.
+        keeps: whose weights stay.
         made: bytes of the pictures and prompts' states that the store lacks.
         free: bytes on the disk of sweeps and store.
         duration: of the longest trial.
@@ -80,6 +84,7 @@ class Plan:
     buffers: tuple[Buffer, ...]
     memory: Memory
     saved: Mapping[str, int]
+    keeps: Keeps
     made: int
     free: int
     duration: Duration
@@ -93,8 +98,14 @@ class Plan:
 
     @property
     def disk(self) -> int:
-        """Bytes that the sweep adds."""
+        """Bytes that the sweep adds at most."""
         return self.made + bytes_of_trials(self.saved, self.trials, self.at_once)
+
+    @property
+    def least_disk(self) -> int:
+        """Bytes that it cannot do without."""
+        kept = least_kept(self.keeps, self.trials, self.at_once)
+        return self.made + bytes_of_trials(self.saved, kept, self.at_once)
 
 
 def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None = None) -> Plan:
@@ -110,6 +121,7 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
         ValueError: there is no such model, or it has none of the chosen parameters.
     """
     example = next(corners(space))
+    at_once = trials_at_once(space.scaling, space.budget.max_concurrent)
     model = skeleton(example.model.base, example.model.revision)
     wanted = count_pictures(space, model.fingerprint, store)
     text = known_text(example)
@@ -124,18 +136,28 @@ def make_plan(space: SearchSpace, sweep: Path, store: Store, memory: int | None 
         base=space.base,
         wanted=wanted,
         trials=space.budget.trials,
-        at_once=min(space.budget.trials, space.budget.max_concurrent or 1),
+        at_once=min(space.budget.trials, at_once),
         steps=(min(steps), max(steps)),
         parameters=Parameters(sizes.parts, tuple(model.students(heaviest.model)), sizes.moving),
         buffers=tuple(table),
-        memory=memory_of_a_worker(space.scaling, space.budget.max_concurrent or 1, memory),
+        memory=memory_of_a_worker(space.scaling, at_once, memory),
         saved=max(saved, key=lambda each: sum(each.values())),
+        keeps=space.budget.keep_weights,
         made=picture_bytes(model, text, wanted),
         free=free_bytes(sweep),
         duration=from_trials(longest, sweep, wanted.judging.wanted) or UNKNOWN,
         heaviest=heaviest,
         longest=longest,
     )
+
+
+def least_kept(keeps: Keeps, trials: int, at_once: int) -> int:
+    """Trials whose weights are there at the same time at the least.
+
+    Of a front that is one member, beside those that run. All may be on it, but hardly are: a sweep
+    that fills the disk stops, and goes on where there is room.
+    """
+    return trials if keeps == "all" else min(trials, at_once + 1)
 
 
 def bytes_of_trials(saved: Mapping[str, int], trials: int, at_once: int) -> int:
