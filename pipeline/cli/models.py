@@ -144,11 +144,14 @@ def _promoted_last(sweep: Path) -> Path:
         if path.parent.with_suffix(".json").is_file()
     }
     # A mark that says no standing is older than challengers and rollbacks.
-    manifests = [
-        path
+    champions = {
+        path: (mark or {}).get("name", sweep.name)
         for path, mark in marked.items()
         if (mark or {}).get("standing", "champion") == "champion"
-    ]
+    }
+    # The sweep's own model comes before those that its trials were registered into.
+    own = [path for path, name in champions.items() if name == sweep.name]
+    manifests = own or list(champions)
     if not manifests:
         remedy = (
             "there is none yet" if not marked else "none of those in its folder is the champion"

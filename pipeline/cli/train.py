@@ -53,7 +53,7 @@ def train(
     from pipeline.diffusion import Store
     from pipeline.diffusion.trained import read_count
     from pipeline.evaluation import Report
-    from pipeline.search.places import REPORT, TRAINED, store_root
+    from pipeline.search.places import ATTEMPT, REPORT, TRAINED, store_root
     from pipeline.search.shortage import ran_short, take_up
     from pipeline.search.trial import run_trial
 
@@ -64,6 +64,7 @@ def train(
             given_up = take_up(folder, experiment)
             outcome = given_up or run_trial(folder, Store(store_root()), time.time())
     except KeyboardInterrupt:
+        (folder / ATTEMPT).unlink(missing_ok=True)  # it did not run short of anything
         note("interrupted; the same command goes on from the last checkpoint")
         raise typer.Exit(INTERRUPTED) from None
     except Exception:

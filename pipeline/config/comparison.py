@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.comparison_file import ComparisonFile, FinalConfig, MethodConfig, as_method
+from pipeline.config.evaluation import are_fresh
 from pipeline.config.fairness import differing_settings, example
 from pipeline.config.loading import load_tree, read_file, resolve_files
 from pipeline.config.merging import merged, with_concept
@@ -152,10 +153,11 @@ def _across(spaces: dict[Pair, SearchSpace], config: ComparisonFile) -> Iterator
         of_target = {pair.method: space for pair, space in spaces.items() if pair.target == target}
         yield from (placed(f"targets.{target}", each) for each in differing_settings(of_target))
     seeds = {example(space).evaluation.seed for space in spaces.values()}
-    if config.final.judging_seed in seeds:
+    final = config.final
+    if not all(are_fresh(final.judging_seed, final.repeats, seed) for seed in seeds):
         yield Problem(
             "final.judging_seed",
-            "another seed than evaluation.seed",
+            "another seed than evaluation.seed, and none whose repeats come to it",
             str(config.final.judging_seed),
             "the chosen ones were chosen on its pictures",
         )

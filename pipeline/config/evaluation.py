@@ -130,6 +130,16 @@ ClassifierConfig = Annotated[
 """The name of one classifier of all axes, or a judge for each axis."""
 
 
+REPEAT_STRIDE: Final = 1_000_003
+"""Added to a picture's seed with each repeat of its prompt."""
+
+
+def are_fresh(seed: int, repeats: int, searched: int) -> bool:
+    """Whether no repeat of a judgement with this seed has the noise of the search's pictures."""
+    repeat, rest = divmod(searched - seed, REPEAT_STRIDE)
+    return rest != 0 or not 0 <= repeat < repeats
+
+
 class EvaluationConfig(Section):
     """How every trial is judged: the same prompts and seeds for all of them."""
 

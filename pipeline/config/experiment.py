@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.budget import BudgetConfig
 from pipeline.config.concept import ConceptConfig
-from pipeline.config.evaluation import EvaluationConfig
+from pipeline.config.evaluation import EvaluationConfig, are_fresh
 from pipeline.config.gate import GateConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.prompts import PromptsConfig
@@ -157,11 +157,14 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _the_gate_looks_at_fresh_pictures(self) -> Self:
-        if self.gate is not None and self.gate.seed == self.evaluation.seed:
+        gate = self.gate
+        if gate is None or gate.seed is None:
+            return self
+        if not are_fresh(gate.seed, gate.repeats, self.evaluation.seed):
             raise rule_broken(
                 "gate.seed",
-                "another seed than evaluation.seed",
-                self.gate.seed,
+                "another seed than evaluation.seed, and none whose repeats come to it",
+                gate.seed,
                 "the search has chosen by its pictures; name another one, or leave it out",
             )
         return self
@@ -208,5 +211,13 @@ class Experiment(Section):
                 "nothing, as scaling.sharded is true: the largest elements are found among all",
                 self.update.saliency,
                 f"remove it, {remedy}",
+            )
+        if self.losses.forget == "esd":
+            raise rule_broken(
+                "losses.forget",
+                "another loss, as scaling.sharded is true: each worker samples for as long as its "
+                "own times ask, and workers that share parameters have to move together",
+                self.losses.forget,
+                f"take anchor, {remedy}",
             )
         return self

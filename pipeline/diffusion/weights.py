@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def save_weights(
     try:
         save_file(tensors, partial, metadata)
         partial.chmod(_READABLE)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # checkpoints are removed once it is there
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)  # a full disk needs its room

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from pipeline.config import EvaluationConfig
+from pipeline.config.evaluation import REPEAT_STRIDE
 from pipeline.diffusion.sampling import Sampler
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.prompt_set import PromptSet
-
-REPEAT_STRIDE: Final = 1_000_003
-"""Added to a picture's seed with each repeat of its prompt."""
 
 
 @dataclass(frozen=True)

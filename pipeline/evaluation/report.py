@@ -189,13 +189,15 @@ class Report(_Section):
         return self
 
     def save(self, path: Path) -> None:
-        """Write as JSON; the file appears whole or not at all."""
+        """Write as JSON; the file appears whole or not at all, and survives a power cut then."""
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
         partial = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(self.model_dump_json(indent=1) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
             partial.chmod(0o644)
             partial.replace(path)
         finally:

@@ -19,7 +19,7 @@ from pipeline.search.comparison_progress import (
 from pipeline.search.comparison_record import PairRecord, final_of, read_pair, sweep_of
 from pipeline.search.finals import put_final, run_finals
 from pipeline.search.locking import folder_lock
-from pipeline.search.places import EXPERIMENT, SWEEP
+from pipeline.search.places import ATTEMPT, EXPERIMENT, SWEEP
 from pipeline.search.sweep import run_sweep
 
 
@@ -113,6 +113,8 @@ class _Run:
             settings = load_space(record.chosen.folder / EXPERIMENT)
         left = [final.seed for final in record.finals if not final.has_ended]
         for seed in left:
+            # What the kernel has killed since an earlier command was not this training.
+            (final_of(self.folder, record.pair, seed) / ATTEMPT).unlink(missing_ok=True)
             put_final(final_of(self.folder, record.pair, seed), settings.fixed(), seed)
         alone = record.space.scaling.model_copy(
             update={"workers": 1, "least_workers": None, "sharded": False}

@@ -86,7 +86,7 @@ def why_no_weights(trial: Path) -> str:
     if outcome.reason is not None:
         return f"expected weights, it has none: {outcome.reason}"
     return (
-        "expected weights, they were not kept, as the trial is not on the front "
-        f"(budget.keep_weights): `unlearn train --sweep {sweep} --trial {int(trial.name)}` trains "
-        "it anew"
+        "expected weights, there are none: budget.keep_weights: front keeps those of no other "
+        f"trial, or they were removed; `unlearn train --sweep {sweep} --trial {int(trial.name)}` "
+        "trains it anew"
     )

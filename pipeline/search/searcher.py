@@ -15,7 +15,7 @@ from pipeline.config import ConfigError, dump_experiment
 from pipeline.search.distributions import flatten
 from pipeline.search.files import write_json, write_text
 from pipeline.search.outcome import Outcome
-from pipeline.search.places import ERROR, EXPERIMENT, HANG, PARAMS, WEIGHTS, trial_name
+from pipeline.search.places import ATTEMPT, ERROR, EXPERIMENT, HANG, PARAMS, WEIGHTS, trial_name
 from pipeline.search.study import Proposal, SweepStudy
 
 _FULL_BELOW: Final = 32 * 2**20
@@ -49,8 +49,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]  # ray is untyped
         self._interrupted: deque[Proposal] = deque()
         for proposal in study.interrupted():
             # Killed between its last file and the study's last line, it isn't run again.
-            outcome = Outcome.read(folder / trial_name(proposal.number))
+            trial = folder / trial_name(proposal.number)
+            outcome = Outcome.read(trial)
             if outcome is None:
+                # What the kernel has killed since the sweep was interrupted was not this trial.
+                (trial / ATTEMPT).unlink(missing_ok=True)
                 self._interrupted.append(proposal)
             else:
                 study.tell(proposal.number, outcome)

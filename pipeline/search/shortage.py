@@ -29,7 +29,7 @@ Stage = Literal["training", "judging"]
 
 
 def take_up(folder: Path, experiment: Experiment) -> Outcome | None:
-    """Begin an attempt: learn from how the last one died.
+    """Begin an attempt: learn from how the last one died. Of what has ended nothing is learned.
 
     Args:
         folder: of the trial.
@@ -38,6 +38,8 @@ def take_up(folder: Path, experiment: Experiment) -> Outcome | None:
     Returns:
         The trial's end if it ran out of memory again, or may not be run with less; else None.
     """
+    if Outcome.read(folder) is not None:
+        return None
     known = read_json(folder / SHORTAGE) or {}
     if _was_killed_for_memory(folder):
         known["short"] = _stage(folder)

@@ -83,9 +83,11 @@ def log_gate(client: MlflowClient, run: str, result: GateResult) -> None:
 def tags_of(result: GateResult) -> dict[str, str]:
     """The verdict as tags: of the whole, of each line, what was changed, and who overrode it."""
     tags: dict[str, str] = {_TAG: result.outcome}
-    for line in result.lines:
+    # A metric may have several lines; one that fails comes first, as what is too long is cut.
+    for line in sorted(result.lines, key=lambda each: each.passed):
         verdict = "pass" if line.passed else "fail"
-        tags[f"{_TAG}.{line.metric}"] = f"{verdict}: {line}, {compared_in_words(line)}"
+        name, text = f"{_TAG}.{line.metric}", f"{verdict}: {line}, {compared_in_words(line)}"
+        tags[name] = f"{tags[name]}; {text}" if name in tags else text
     if result.changed:
         tags[f"{_TAG}.changed"] = ", ".join(result.changed)
     if result.override is not None:

@@ -50,7 +50,13 @@ def parallel_picture(table: Table, path: Path, logarithmic: Mapping[str, bool]) 
         plot.axvline(place, color="#888888", lw=0.8, zorder=1)
         for height, text in ticks:
             plot.annotate(
-                text, (place, height), (3, 2), textcoords="offset points", fontsize=7, zorder=5
+                text,
+                (place, height),
+                (3, 2),
+                textcoords="offset points",
+                fontsize=7,
+                zorder=5,
+                parse_math=False,  # a pattern's two dollars are no formula
             )
     plot.set_xticks(range(len(axes)), [_wrapped(title) for title in titles], fontsize=8)
     plot.set_yticks([])
@@ -92,6 +98,8 @@ def importance_picture(
 def _axis(values: Sequence[Any], *, is_log: bool) -> tuple[list[float], list[tuple[float, str]]]:
     """Where each value crosses an axis from 0 to 1, and what stands at which height."""
     known = [value for value in values if value is not None]
+    if not known:
+        return [math.nan] * len(values), []
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         kinds = sorted({str(value) for value in known})
         places = dict(zip(kinds, np.linspace(0, 1, len(kinds)).tolist(), strict=True))

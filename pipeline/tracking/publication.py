@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from pipeline.tracking.ledger import Ledger, Sent, server_name
 from pipeline.tracking.limits import description
 from pipeline.tracking.manifest import file_digest
 from pipeline.tracking.markdown import code, escaped
-from pipeline.tracking.marks import marking
+from pipeline.tracking.marks import mark, marking
 from pipeline.tracking.mirror import LEDGER, Mirror
 from pipeline.tracking.registry import Listing, Registered, check_concept, register
 from pipeline.tracking.story import came_from, tell_promotion
@@ -150,6 +151,8 @@ def _register(
         tags=tags,
         description=description(_description(record, trial, judged), came_from(client, sent)),
         challenger=listing.challenger,
+        # From here on the folder is a version's: whatever is interrupted, nobody takes it.
+        made=partial(mark, folder, standing="registered"),
         tell=marking(record.folder.parent),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,7 @@ def register(  # noqa: PLR0913  (where, what, from which run, and what is told o
     tags: Mapping[str, str],
     description: str,
     challenger: bool = False,
+    made: Callable[[str, int], None] = lambda *_: None,
     tell: Tell = lambda *_: None,
 ) -> Registered:
     """Make a version and hand it the alias `champion`; the earlier champion gets `previous`.
@@ -76,6 +77,7 @@ def register(  # noqa: PLR0913  (where, what, from which run, and what is told o
         tags: of the version.
         description: of the version, Markdown.
         challenger: whether it gets the alias `challenger` in place of it.
+        made: told the version's name and number before it gets an alias.
         tell: told the standing of every version.
 
     Raises:
@@ -84,10 +86,11 @@ def register(  # noqa: PLR0913  (where, what, from which run, and what is told o
     _ensure_model(client, name)
     finish(client, name, tell)
     check_concept(client, name, tags.get("concept"))
-    made = client.create_model_version(
+    new = client.create_model_version(
         name, source, run_id=run, tags=dict(tags), description=description
     )
-    version = int(made.version)
+    version = int(new.version)
+    made(name, version)
     if challenger:
         change = registered(client, name, version, tell)
         return Registered(name, version, change.was, CHALLENGER)

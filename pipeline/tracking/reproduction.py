@@ -110,8 +110,14 @@ def reproduce(
         progress: told how many pictures of the second judgement are done.
 
     Raises:
-        ValueError: the training diverges, or a judge is missing.
+        ValueError: the training diverges, a judge is missing, or the folder's reproduction has
+            ended.
     """
+    if (folder / MODEL / REPORT).is_file():
+        raise ValueError(
+            f"{folder}: expected a new folder or a reproduction that was interrupted, got one that "
+            "has ended; name another folder with --out, or remove this one"
+        )
     with _threads(plan.experiment.scaling.cpus_per_worker):
         outcome = run_trial(folder, Store(store_root()), time.time())
     if outcome.reason is not None:

@@ -72,7 +72,10 @@ class TelemetryFile:
 
     def __init__(self, path: Path, resumed_at: int) -> None:
         kept = [record for record in read_telemetry(path) if record.step <= resumed_at]
-        path.write_text("".join(f"{record.line()}\n" for record in kept))
+        # In one go: what a full disk or a kill would cut off is never written again.
+        partial = path.with_suffix(".partial")
+        partial.write_text("".join(f"{record.line()}\n" for record in kept))
+        partial.replace(path)
         self._path = path
 
     def append(self, record: StepRecord) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.models import find_model
+from pipeline.tracking.marks import mark
 from tests.cli.command import SMOKE
 from tests.cli.in_process import assert_refused, tell, tree_of
 from tests.tracking.sweeps import SCORES, Sweep
@@ -81,6 +83,20 @@ def test_a_damaged_sweep_is_named(tmp_path: Path, verb: str, name: str) -> None:
     before = tree_of(tmp_path)
     assert_refused(tell(verb, "tiny"), named, seconds=60)
     assert tree_of(tmp_path) == before
+
+
+def test_a_sweep_s_champion_is_its_own_model_s(tmp_path: Path) -> None:
+    """Not that of another model, into which a trial was promoted later."""
+    sweep = Sweep(tmp_path / "sweeps" / "tiny", SCORES)
+    promoted = sweep.folder / "promoted"
+    for number, name in ((0, "tiny"), (1, "shared")):
+        folder = promoted / f"{number:04d}"
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text(json.dumps({"created": f"2026-01-0{number + 1}"}))
+        mark(folder, name, 1, "champion")
+    assert find_model("tiny/champion").base == str(promoted / "0000")
+    (promoted / "0000.json").unlink()
+    assert find_model("tiny/champion").base == str(promoted / "0001")
 
 
 def test_weights_that_are_not_there_are_told_by_how_the_trial_ended(tmp_path: Path) -> None:

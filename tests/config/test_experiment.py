@@ -125,6 +125,7 @@ def test_parts_are_of_several_workers_and_of_what_can_be_parted() -> None:
         ("scaling: {workers: 2, least_workers: 3}\n", "scaling.least_workers"),
         (f"{parts}update: {{optimizer: adamw_8bit}}\n", "update.optimizer"),
         (f"{parts}update: {{saliency: 0.5}}\n", "update.saliency"),
+        (f"{parts}losses: {{forget: esd}}\n", "losses.forget"),
     ):
         with pytest.raises(ConfigError) as caught:
             parse_space(text + settings)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import ConfigError, GateConfig, dump_space, parse_space
+from pipeline.config.evaluation import REPEAT_STRIDE, are_fresh
 from pipeline.config.gate import MEASURES
 from pipeline.evaluation.formulas import EARLIER_FORMULAS, METRIC_FORMULAS
 
@@ -67,3 +68,15 @@ def test_a_gate_is_read_and_written_as_it_stands() -> None:
 def test_a_gate_that_nobody_could_pass_or_mean_is_refused(gate: Any, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         read(gate)
+
+
+def test_no_repeat_of_the_gate_has_the_noise_of_the_search() -> None:
+    searched = 99 + 3 * REPEAT_STRIDE
+    assert not are_fresh(99, 4, searched)
+    assert are_fresh(99, 3, searched)
+    assert are_fresh(100, 4, searched)
+    assert are_fresh(searched + REPEAT_STRIDE, 4, searched)
+    gate = {"at_least": {"ua": 0.9}, "seed": 99}
+    assert read({**gate, "repeats": 3}, evaluation={"seed": searched}) is not None
+    with pytest.raises(ConfigError, match=r"gate\.seed: .*none whose repeats come to it"):
+        read({**gate, "repeats": 4}, evaluation={"seed": searched})

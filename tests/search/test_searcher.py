@@ -87,7 +87,10 @@ def test_interrupted_trials_go_first_with_their_own_parameters(tmp_path: Path) -
     configs = [suggest(before, name) for name in "abc"]
     before.on_trial_complete("b", GOOD.as_result())
     params = (tmp_path / "trials/0002/params.json").read_text()
+    (tmp_path / "trials/0002/attempt.json").write_text("{}")
     after = open_searcher(tmp_path)
+    # What the kernel kills while nobody sweeps says nothing of this trial.
+    assert not (tmp_path / "trials/0002/attempt.json").exists()
     assert after.planned == 3
     resumed = [suggest(after, name)["folder"] for name in "def"]
     assert resumed == [configs[0]["folder"], configs[2]["folder"], str(tmp_path / "trials/0003")]

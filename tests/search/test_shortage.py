@@ -75,7 +75,9 @@ def test_a_trial_that_cannot_do_with_less_has_failed_with_advice(
     assert outcome.reason is not None
     assert why in outcome.reason
     assert "raise update.accumulate" in outcome.reason
-    assert take_up(tmp_path, experiment) == outcome
+    # What has ended stays as it is, and is told by whoever runs it.
+    assert take_up(tmp_path, experiment) is None
+    assert Outcome.read(tmp_path) == outcome
 
 
 def test_other_errors_change_nothing(tmp_path: Path) -> None:
@@ -107,6 +109,19 @@ def test_a_wordless_death_is_put_down_to_the_kernel_only_where_it_killed(tmp_pat
     assert with_less_at_once(experiment, tmp_path).update.accumulate == 2
     write_json(tmp_path / "attempt.json", {"boot": "another machine", "oom_kills": -9})
     assert take_up(tmp_path, experiment) is None
+
+
+def test_what_has_ended_is_not_blamed_for_a_later_death(tmp_path: Path) -> None:
+    experiment = experiment_of(scaling={"out_of_memory": "fail"})
+    take_up(tmp_path, experiment)
+    began = read_json(tmp_path / "attempt.json")
+    assert began is not None
+    write_json(tmp_path / "report.json", {"metrics": {"erasure": 0.9}})
+    write_json(tmp_path / "attempt.json", {**began, "oom_kills": began["oom_kills"] - 1})
+    assert take_up(tmp_path, experiment) is None
+    ended = Outcome.read(tmp_path)
+    assert ended is not None
+    assert ended.metrics == {"erasure": 0.9}
 
 
 def test_a_last_training_that_cannot_do_with_less_has_failed_too(tmp_path: Path) -> None:

@@ -77,6 +77,14 @@ def test_parameters_are_drawn_whatever_their_kind(tmp_path: Path) -> None:
     assert parallel_picture(Table("t", BOTH, {}, tuple(rows)), path, {"b": True})
 
 
+@pytest.mark.parametrize("value", [None, r"attn2$|\w+_k$", "to_k$|^attn__k$"])
+def test_settings_that_all_drew_alike_are_drawn(value: str | None, tmp_path: Path) -> None:
+    """Nothing at all, and patterns, whose dollars are no formula's."""
+    values = {"erasure": 0.5, "alignment": 0.5}
+    row = Row(0, "complete", {"a": value}, values, (0.5, 0.5))
+    assert parallel_picture(Table("t", BOTH, {}, (row,)), tmp_path / "parallel.png", {})
+
+
 def test_importances_are_drawn_for_each_objective(tmp_path: Path) -> None:
     path = tmp_path / "importance.png"
     found = {"erasure": {"a": 0.7, "b": 0.3}, "alignment": {"b": 0.6, "a": 0.4}}

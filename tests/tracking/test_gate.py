@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from pipeline.prompts import build_prompt_set
 from pipeline.tracking.candidate import Demands, candidate
 from pipeline.tracking.choose import NothingQualifiesError
 from pipeline.tracking.connection import connect
+from pipeline.tracking.gate_record import tags_of
 from pipeline.tracking.gate_result import Override
 from pipeline.tracking.promotion import NotConfirmedError, Promotion, promote
 from pipeline.tracking.provenance import code_version, dependencies, prompts_hashed
@@ -94,6 +96,16 @@ def test_mlflow_has_the_verdict_line_by_line(
     table = json.loads(Path(path).read_text())
     column = table["columns"].index("outcome")
     assert [row[column] for row in table["data"]] == ["failed", "overridden"]
+
+
+def test_a_line_that_passes_does_not_hide_one_of_the_same_metric_that_fails(
+    overridden: tuple[Promotion, object],
+) -> None:
+    gate = overridden[0].gate
+    easy = replace(gate.lines[0], threshold=0.01, compared="value")
+    tag = tags_of(replace(gate, lines=(*gate.lines, easy)))["gate.cra"]
+    assert tag.startswith("fail: cra >= 0.7, ")
+    assert "; pass: cra >= 0.01, " in tag
 
 
 def test_an_override_registers_with_reason_and_name(

@@ -41,6 +41,8 @@ def test_a_version_is_made_again_from_its_record_alone(
     assert (folder / weights).read_bytes() == (trial / weights).read_bytes()
     for line in ("unet/diffusion_pytorch_model.safetensors", "searched erasure", "judged ua"):
         assert line in told.out
+    # Once more it would compare what is there, whatever has changed since.
+    assert_refused(tell("reproduce", "tiny/1"), "name another folder with --out", seconds=30)
 
 
 def copy_with(registered: Registered, folder: Path, **changes: Any) -> Path:
