@@ -72,11 +72,14 @@ class TelemetryFile:
 
     def __init__(self, path: Path, resumed_at: int) -> None:
         kept = [record for record in read_telemetry(path) if record.step <= resumed_at]
-        # In one go: what a full disk or a kill would cut off is never written again.
-        partial = path.with_suffix(".partial")
-        partial.write_text("".join(f"{record.line()}\n" for record in kept))
-        partial.replace(path)
-        self._path = path
+        text = "".join(f"{record.line()}\n" for record in kept)
+        if path.is_file() and path.read_text() != text:
+            # In one go: what a full disk or a kill would cut off is never written again.
+            partial = path.with_suffix(".partial")
+            partial.write_text(text)
+            partial.replace(path)
+        with path.open("a"):
+            self._path = path
 
     def append(self, record: StepRecord) -> None:
         """Write one record."""
