@@ -113,7 +113,7 @@ class _Watcher:
         record = read_comparison(self._comparison, self.folder)
         results = write_results(record)
         lacking = send_comparison(record, results)
-        sweeps = [pair.sweep.folder for pair in record.pairs if pair.sweep is not None]
+        sweeps = [sweep.folder for pair in record.pairs for sweep in pair.sweeps]
         for sweep in sweeps if everything else ():
             # After a failure the next ones would only wait for the same server.
             lacking = lacking or Mirror(sweep).sync_once().reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +29,13 @@ class Comparison:
     Attributes:
         name: of its folder and its run.
         spaces: what is searched for each pair, target by target.
+        again: the same with other seeds of the search, by seed; empty where nothing is searched.
         final: how the chosen ones are judged.
     """
 
     name: str
     spaces: dict[Pair, SearchSpace]
+    again: dict[Pair, dict[int, SearchSpace]]
     final: FinalConfig
 
     @property
@@ -86,7 +88,19 @@ def load_comparison(path: Path) -> Comparison:
         problems += _across(spaces, config)
     if config is None or problems:
         raise ConfigError(problems)
-    return Comparison(config.name, spaces, config.final)
+    again = {pair: _again(pair, space, config.search_again) for pair, space in spaces.items()}
+    return Comparison(config.name, spaces, again, config.final)
+
+
+def _again(pair: Pair, space: SearchSpace, seeds: Iterable[int]) -> dict[int, SearchSpace]:
+    """The same search with other seeds."""
+    if not space.distributions:
+        return {}
+    found = {}
+    for seed in seeds:
+        named = merged(space.tree, {"name": pair.name_again(seed), "budget": {"seed": seed}})
+        found[seed] = parse_space(named, pair.name_again(seed))
+    return found
 
 
 def _plain(path: Path) -> dict[str, Any]:
@@ -145,13 +159,22 @@ def _mappings(node: Any) -> dict[str, dict[str, Any]]:
 
 def _across(spaces: dict[Pair, SearchSpace], config: ComparisonFile) -> Iterator[Problem]:
     """What no search space shows alone: names that meet, settings that forbid to compare."""
-    names = [pair.name for pair in spaces]
+    names = [
+        name
+        for pair in spaces
+        for name in (pair.name, *(pair.name_again(seed) for seed in config.search_again))
+    ]
     for name in sorted({name for name in names if names.count(name) > 1}):
         remedy = "rename a method or a target"
         yield Problem("methods", "TARGET-METHOD to differ for all", f"{name} twice", remedy)
     for target in config.targets:
         of_target = {pair.method: space for pair, space in spaces.items() if pair.target == target}
         yield from (placed(f"targets.{target}", each) for each in differing_settings(of_target))
+    searched = {space.budget.seed for space in spaces.values() if space.distributions}
+    if repeated := searched.intersection(config.search_again):
+        got = ", ".join(map(str, sorted(repeated)))
+        remedy = "leave it out: the first search has it"
+        yield Problem("search_again", "other seeds than `budget.seed`", got, remedy)
     seeds = {example(space).evaluation.seed for space in spaces.values()}
     final = config.final
     if not all(are_fresh(final.judging_seed, final.repeats, seed) for seed in seeds):

@@ -79,5 +79,8 @@ class ComparisonFile(Section):
     """Name -> settings of `concept`, put over those of a method's file."""
     same: Annotated[dict[str, Any], AfterValidator(_for_all)] = Field(default_factory=dict)
     """Settings for every method, put over its own; neither `name` nor `concept`."""
+    search_again: Annotated[tuple[_Seed, ...], AfterValidator(_each_once)] = ()
+    """Seeds of further searches of each pair, 0 to 2^31 - 1, none of them `budget.seed`: how far a
+    hypervolume is the luck of one search."""
     final: FinalConfig = Field(default_factory=FinalConfig)
     """The last judgement."""

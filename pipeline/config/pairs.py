@@ -19,6 +19,10 @@ class Pair(NamedTuple):
         """What its search space, its sweep and its folders are called."""
         return f"{self.target}-{self.method}"
 
+    def name_again(self, seed: int) -> str:
+        """What its search with another seed is called."""
+        return f"{self.name}-seed-{seed}"
+
 
 def grouped(
     found: Mapping[Pair, Iterable[Problem]], targets: Collection[str], methods: Collection[str]

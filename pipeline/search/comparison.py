@@ -1,8 +1,13 @@
-"""A comparison from its first search to its last judgement, and on from wherever it was stopped."""
+"""A comparison from its first search to its last, and on from wherever it was stopped.
+
+Every pair is searched and its chosen member judged; then, where `search_again` asks for it, all are
+searched with the next seed, and so on: wherever it is stopped, methods were searched equally often
+but for one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +18,17 @@ from pipeline.search.comparison_progress import (
     Audience,
     WithoutLastWords,
     announcement,
+    announcement_again,
     ending,
     time_left,
 )
-from pipeline.search.comparison_record import PairRecord, final_of, read_pair, sweep_of
+from pipeline.search.comparison_record import (
+    AgainRecord,
+    PairRecord,
+    final_of,
+    read_pair,
+    sweep_of,
+)
 from pipeline.search.finals import put_final, run_finals
 from pipeline.search.locking import folder_lock
 from pipeline.search.places import ATTEMPT, EXPERIMENT, SWEEP
@@ -73,25 +85,39 @@ class _Run:
         crashed: dict[Path, str] = {}
         for number, pair in enumerate(self.pairs, 1):
             record = self._read(pair)
-            if not record.has_ended:
-                records = [self._read(each) for each in self.comparison.spaces]
-                left = time_left(records, self.pairs[number - 1 :], self._concurrent(record.space))
+            if not record.is_judged:
+                left = self._time_left(record.space)
                 self.audience.say(announcement(record, number, len(self.pairs), left))
                 begin(self.comparison, self.folder, pair)
                 if record.is_searched and not record.is_swept:
-                    self._sweep(record)
+                    self._sweep(record.space, sweep_of(self.folder, pair))
                 crashed |= self._judge(self._read(pair))
                 self.audience.pair_ended(pair)
+        for pair, again in self._all_again():
+            self.audience.say(announcement_again(pair, again, self._time_left(again.space)))
+            self._sweep(again.space, again.folder)
+            self.audience.pair_ended(pair)
         return crashed
+
+    def _all_again(self) -> Iterator[tuple[Pair, AgainRecord]]:
+        """The searches with other seeds that are left, seed by seed."""
+        found = [(pair, again) for pair in self.pairs for again in self._read(pair).again]
+        order = list(dict.fromkeys(again.seed for _, again in found))
+        for pair, again in sorted(found, key=lambda each: order.index(each[1].seed)):
+            if not again.has_ended:
+                yield pair, again
+
+    def _time_left(self, space: SearchSpace) -> float | None:
+        records = [self._read(each) for each in self.comparison.spaces]
+        return time_left(records, self.pairs, self._concurrent(space))
 
     def _read(self, pair: Pair) -> PairRecord:
         return read_pair(self.comparison, self.folder, pair)
 
-    def _sweep(self, record: PairRecord) -> None:
-        place = sweep_of(self.folder, record.pair)
+    def _sweep(self, space: SearchSpace, place: Path) -> None:
         try:
             sweep = run_sweep(
-                record.space,
+                space,
                 place,
                 resume=(place / SWEEP).is_file(),
                 view=WithoutLastWords(self.audience.open_view()),
@@ -104,7 +130,7 @@ class _Run:
 
     def _judge(self, record: PairRecord) -> dict[Path, str]:
         """Train the chosen settings with every seed that is left."""
-        if record.has_ended:
+        if record.is_judged:
             self.audience.say(f"{record.pair.name}: no trial is complete, so none is judged")
             return {}
         settings = record.space

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.config import Pair
-from pipeline.search.comparison_record import PairRecord
+from pipeline.search.comparison_record import AgainRecord, PairRecord
 from pipeline.search.live import View, duration
 from pipeline.search.records import SweepRecord
 
@@ -54,8 +54,17 @@ def announcement(record: PairRecord, number: int, count: int, left: float | None
     """What comes next: the pair, as number `number` of `count`."""
     trials = [f"a search of {record.space.budget.trials} trials"] if record.is_searched else []
     work = ", then ".join([*trials, f"{len(record.finals)} training seeds"])
-    remaining = "" if left is None else f"; about {duration(left)} left"
-    return f"{record.pair.target}, {record.pair.method} ({number} of {count}): {work}{remaining}"
+    return f"{record.pair.target}, {record.pair.method} ({number} of {count}): {work}{_left(left)}"
+
+
+def announcement_again(pair: Pair, again: AgainRecord, left: float | None) -> str:
+    """What comes next where it is a pair's search with another seed."""
+    work = f"searched again with seed {again.seed}, {again.space.budget.trials} trials"
+    return f"{pair.target}, {pair.method}: {work}{_left(left)}"
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"; about {duration(seconds)} left"
 
 
 def ending(record: PairRecord, place: Path) -> str:

@@ -40,6 +40,33 @@ class FinalRecord:
 
 
 @dataclass(frozen=True)
+class AgainRecord:
+    """A pair's search with another seed: nothing of it is judged anew.
+
+    Attributes:
+        seed: of the search.
+        space: the pair's, but for its name and that seed.
+        folder: where it lies.
+        sweep: the search; None before it began.
+    """
+
+    seed: int
+    space: SearchSpace
+    folder: Path
+    sweep: SweepRecord | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is nothing left to run."""
+        return self.sweep is not None and self.sweep.status == "finished"
+
+    @property
+    def runs_left(self) -> int:
+        """Trainings that are still to do."""
+        return 0 if self.has_ended else _trials_left(self.space, self.sweep)
+
+
+@dataclass(frozen=True)
 class PairRecord:
     """A method on a target.
 
@@ -49,6 +76,7 @@ class PairRecord:
         sweep: the search; None before it began, and where nothing is searched.
         chosen: the member of the front that is judged; None until the search has ended.
         finals: one a training seed, in the order of the seeds.
+        again: its searches with other seeds, in the order of the file.
     """
 
     pair: Pair
@@ -56,6 +84,7 @@ class PairRecord:
     sweep: SweepRecord | None
     chosen: TrialRecord | None
     finals: tuple[FinalRecord, ...]
+    again: tuple[AgainRecord, ...] = ()
 
     @property
     def is_searched(self) -> bool:
@@ -76,7 +105,12 @@ class PairRecord:
 
     @property
     def has_ended(self) -> bool:
-        """Whether there is nothing left to run: all seeds are judged, or there is nothing to."""
+        """Whether there is nothing left to run: it is judged, and searched with every seed."""
+        return self.is_judged and all(each.has_ended for each in self.again)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether all training seeds are judged, or there is nothing to."""
         if self.is_searched and self.is_swept and self.chosen is None:
             return True
         return self.is_swept and all(final.has_ended for final in self.finals)
@@ -84,21 +118,30 @@ class PairRecord:
     @property
     def run_seconds(self) -> list[float]:
         """Seconds of each training that has ended, judged and all."""
-        trials = self.sweep.trials if self.sweep is not None else ()
         return [
-            *(trial.seconds for trial in trials if trial.seconds is not None),
+            *(
+                trial.seconds
+                for sweep in self.sweeps
+                for trial in sweep.trials
+                if trial.seconds is not None
+            ),
             *(sum(final.seconds.values()) for final in self.finals if final.has_ended),
         ]
 
     @property
     def runs_left(self) -> int:
         """Trainings that are still to do."""
-        if self.has_ended:
-            return 0
-        trials = self.sweep.trials if self.sweep is not None else ()
-        ended = sum(trial.state != "running" for trial in trials)
-        searches = max(self.space.budget.trials - ended, 0) if self.is_searched else 0
-        return searches + sum(not final.has_ended for final in self.finals)
+        again = sum(each.runs_left for each in self.again)
+        if self.is_judged:
+            return again
+        first = _trials_left(self.space, self.sweep) if self.is_searched else 0
+        return first + sum(not final.has_ended for final in self.finals) + again
+
+    @property
+    def sweeps(self) -> tuple[SweepRecord, ...]:
+        """All its searches that have begun, the first one first."""
+        found = (self.sweep, *(each.sweep for each in self.again))
+        return tuple(sweep for sweep in found if sweep is not None)
 
 
 @dataclass(frozen=True)
@@ -123,6 +166,11 @@ class ComparisonRecord:
 def sweep_of(folder: Path, pair: Pair) -> Path:
     """Where the search of a pair lies in a comparison's folder."""
     return folder / "sweeps" / pair.name
+
+
+def sweep_again_of(folder: Path, pair: Pair, seed: int) -> Path:
+    """Where its search with another seed lies."""
+    return folder / "sweeps" / pair.name_again(seed)
 
 
 def final_of(folder: Path, pair: Pair, seed: int) -> Path:
@@ -154,8 +202,7 @@ def read_comparison(comparison: Comparison, folder: Path) -> ComparisonRecord:
 def read_pair(comparison: Comparison, folder: Path, pair: Pair) -> PairRecord:
     """Read what there is of a pair."""
     space = comparison.spaces[pair]
-    place = sweep_of(folder, pair)
-    sweep = read_sweep(place) if (place / SWEEP).is_file() else None
+    sweep = _sweep_in(sweep_of(folder, pair))
     has_ended = sweep is not None and sweep.status == "finished"
     return PairRecord(
         pair=pair,
@@ -163,7 +210,21 @@ def read_pair(comparison: Comparison, folder: Path, pair: Pair) -> PairRecord:
         sweep=sweep,
         chosen=chosen_member(sweep) if sweep is not None and has_ended else None,
         finals=tuple(_final(final_of(folder, pair, seed), seed) for seed in comparison.final.seeds),
+        again=tuple(
+            AgainRecord(seed, named, place, _sweep_in(place))
+            for seed, named in comparison.again[pair].items()
+            for place in (sweep_again_of(folder, pair, seed),)
+        ),
     )
+
+
+def _sweep_in(folder: Path) -> SweepRecord | None:
+    return read_sweep(folder) if (folder / SWEEP).is_file() else None
+
+
+def _trials_left(space: SearchSpace, sweep: SweepRecord | None) -> int:
+    ended = 0 if sweep is None else sum(trial.state != "running" for trial in sweep.trials)
+    return max(space.budget.trials - ended, 0)
 
 
 def _final(folder: Path, seed: int) -> FinalRecord:

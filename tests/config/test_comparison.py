@@ -221,3 +221,32 @@ def test_methods_must_forget_the_same(tmp_path: Path) -> None:
     found = problems(tmp_path, text)
     assert found.keys() == {"targets.any: concept.forget"}
     assert "[sneaker] for own, [bag] for narrow" in found["targets.any: concept.forget"]
+
+
+def test_every_pair_is_searched_again_with_other_seeds(tmp_path: Path) -> None:
+    comparison = load_comparison(written(tmp_path, f"{WHOLE}search_again: [7, 3]\n"))
+    pair = Pair("neon", "own")
+    first, again = comparison.spaces[pair], comparison.again[pair]
+    assert list(again) == [7, 3]
+    assert again[3].name == "neon-own-seed-3"
+    assert again[3].budget.seed == 3
+    assert differences(again[3].tree, first.tree) == ["budget.seed", "name"]
+    # Where nothing is searched there is nothing to search again.
+    fixed = f"{WHOLE}search_again: [7]\n".replace("steps: 7", "learning_rate: 1.0e-4")
+    again_of = load_comparison(written(tmp_path, fixed)).again
+    assert [len(each) for each in again_of.values()] == [1, 0, 1, 0]
+
+
+def test_a_search_is_not_run_again_with_its_own_seed(tmp_path: Path) -> None:
+    found = problems(tmp_path, f"{WHOLE}search_again: [3, 3]\n")
+    assert "each seed once" in found["search_again"]
+    found = problems(tmp_path, f"{WHOLE}search_again: [3, 0]\n")
+    assert "other seeds than `budget.seed`, got 0" in found["search_again"]
+    seeded = WHOLE.replace("{steps: 60}", "{steps: 60}\n  budget: {seed: 3}")
+    assert "got 3" in problems(tmp_path, f"{seeded}search_again: [3, 0]\n")["search_again"]
+
+
+def test_names_of_searches_that_meet_are_refused(tmp_path: Path) -> None:
+    text = WHOLE.replace("  narrow:", "  own-seed-3: methods/own.yaml\n  narrow:")
+    found = problems(tmp_path, f"{text}search_again: [3]\n")
+    assert "sneaker-own-seed-3 twice" in found["methods"]

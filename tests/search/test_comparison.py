@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,15 @@ from pipeline.evaluation.by_prompt import values_by_prompt
 from pipeline.evaluation.samples import load_samples
 from pipeline.search.comparison import run_comparison
 from pipeline.search.comparison_claim import begin, check_comparison, claim, selected
-from pipeline.search.comparison_progress import announcement, time_left
-from pipeline.search.comparison_record import PairRecord, final_of, read_comparison, sweep_of
+from pipeline.search.comparison_progress import announcement, announcement_again, time_left
+from pipeline.search.comparison_record import (
+    AgainRecord,
+    PairRecord,
+    final_of,
+    read_comparison,
+    sweep_again_of,
+    sweep_of,
+)
 from pipeline.search.files import write_json
 from pipeline.search.finals import put_final
 from pipeline.search.live import View
@@ -167,6 +175,26 @@ def test_the_time_left_is_that_of_the_trainings_left(tmp_path: Path) -> None:
     )
 
 
+def test_searches_with_other_seeds_may_be_added_and_are_left_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    claim(comparison_in(tmp_path), folder)
+    more = comparison_in(tmp_path, f"{COMPARISON}search_again: [4, 5]\n")
+    claim(more, folder)
+    searched, fixed = (record(more, folder, pair) for pair in (SEARCHED, FIXED))
+    assert [each.seed for each in searched.again] == [4, 5]
+    assert (searched.runs_left, fixed.runs_left) == (1 + 1 + 2, 1)
+    done = replace(searched.again[0], sweep=sweep_of_trials(other_trial(0, "failed")))
+    half = replace(searched, sweep=done.sweep, again=(done, searched.again[1]))
+    assert half.is_judged, "there is no trial to judge"
+    assert not half.has_ended
+    assert half.runs_left == 1
+    assert half.run_seconds == [10.0, 10.0]
+    assert announcement_again(SEARCHED, half.again[1], 3725.0) == (
+        "sneaker, searched: searched again with seed 5, 1 trials; about 1 h 02 min left"
+    )
+    assert replace(half, again=(done,)).has_ended
+
+
 RUNNER = """
 import sys
 from pathlib import Path
@@ -215,8 +243,8 @@ def mark(final: Path) -> None:
 
 @pytest.mark.timeout(900)
 def test_a_comparison_goes_on_after_kill_9_and_nothing_is_run_twice(tmp_path: Path) -> None:
-    file, folder = comparison_file(tmp_path), tmp_path / "tiny"
-    comparison = load_comparison(file)
+    file = comparison_file(tmp_path, f"{COMPARISON}search_again: [5]\n")
+    comparison, folder = load_comparison(file), tmp_path / "tiny"
     final = final_of(folder, SEARCHED, 101)
     first = start(file, folder, tmp_path / "first.log")
     try:
@@ -241,7 +269,9 @@ def test_a_comparison_goes_on_after_kill_9_and_nothing_is_run_twice(tmp_path: Pa
     finally:
         second.kill()
     told = (tmp_path / "second.log").read_text()
-    assert "swept" not in told, "the search had ended"
+    assert "swept sneaker-searched\n" not in told, "the search had ended"
+    assert "sneaker, searched: searched again with seed 5, 1 trials; about" in told
+    assert told.index("ended sneaker-fixed") < told.index("swept sneaker-searched-seed-5")
     assert "sneaker, searched (1 of 2): a search of 1 trials, then 1 training seeds; about" in told
     assert "sneaker, fixed (2 of 2): 1 training seeds; about" in told
     assert "crashed: {}" in told
@@ -252,6 +282,7 @@ def test_a_comparison_goes_on_after_kill_9_and_nothing_is_run_twice(tmp_path: Pa
         *before,
         "finals/sneaker-searched/seed-101/report.json",
         "finals/sneaker-fixed/seed-101/report.json",
+        "sweeps/sneaker-searched-seed-5/trials/0000/report.json",
     }
     assert "marked" in read_telemetry(final / "telemetry.jsonl")[0].values, "it was begun anew"
     check_results(comparison, folder)
@@ -265,7 +296,14 @@ def check_results(comparison: Comparison, folder: Path) -> None:
     whole = read_comparison(comparison, folder)
     assert all(pair.has_ended for pair in whole.pairs)
     searched, fixed = whole.pairs
-    assert len(read_sweep(sweep_of(folder, SEARCHED)).trials) == 1
+    (first,) = read_sweep(sweep_of(folder, SEARCHED)).trials
+    (again,) = read_sweep(sweep_again_of(folder, SEARCHED, 5)).trials
+    assert first.params.keys() == again.params.keys()
+    assert first.params != again.params, "the other seed drew the same"
+    assert list(searched.again) == [
+        AgainRecord(5, comparison.again[SEARCHED][5], sweep.folder, sweep)
+        for sweep in searched.sweeps[1:]
+    ]
     assert searched.chosen is not None
     assert (fixed.sweep, fixed.chosen) == (None, None)
     asked = load_space(searched.chosen.folder / "experiment.yaml").fixed()

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from pipeline.config import Objective, Pair, parse_space
 from pipeline.evaluation.samples import load_samples
+from pipeline.search.comparison_record import AgainRecord
 from pipeline.tracking.comparison.anew import covered_anew
 from pipeline.tracking.comparison.close_up import Window, close_up
 from pipeline.tracking.comparison.files import write_results
@@ -67,6 +68,32 @@ def test_a_chosen_member_is_judged_anew_by_itself(tmp_path: Path) -> None:
     assert turned.mean == pytest.approx(0.75 * 0.98)
     assert covered_anew(target, replace(winner, finals=())) is None
     assert covered_anew(replace(target, objectives={"earlier_ua": "maximize"}), winner) is None
+
+
+def test_a_hypervolume_is_the_mean_of_all_searches_that_have_ended(tmp_path: Path) -> None:
+    winner, loser = (pair(tmp_path, name) for name in ("winner", "loser"))
+    going = replace(loser.sweep, status="running") if loser.sweep is not None else None
+    again = tuple(
+        AgainRecord(seed, winner.space, Path("none"), sweep)
+        for seed, sweep in ((1, loser.sweep), (2, going), (3, None))
+    )
+    results = results_of(comparison(tmp_path, replace(winner, again=again)))
+    ((method,),) = (target.methods for target in results.targets)
+    best, worst = 0.99 * 0.97 + 0.9 * 0.03, 0.5 * 0.9 + 0.4 * 0.05
+    assert list(method.searches) == pytest.approx([best, worst])
+    assert method.hypervolume == pytest.approx((best + worst) / 2)
+    # What is drawn is the first one's front; what was spent is all of them.
+    assert [member.trial for member in method.front] == [0, 1]
+    assert (method.complete, method.failed, method.sweep_seconds) == (8, 3, 110.0)
+    assert not method.has_ended
+    text = table_of_results(results)
+    assert f"| {(best + worst) / 2:.4f} (0.4700 to 0.9873) |" in text
+    assert "searched with several seeds it is their mean" in text
+    alone = table_of_results(results_of(comparison(tmp_path, winner)))
+    assert "several seeds" not in alone
+    write_results(comparison(tmp_path, replace(winner, again=again)))
+    page = (tmp_path / "fronts-sneaker.html").read_text()
+    assert "mean of 2 searches of which this is the first" in page
 
 
 def test_a_divergence_is_reported_and_counts_in_no_mean(tmp_path: Path) -> None:
@@ -227,6 +254,7 @@ def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> Targ
             front=tuple(Member(number, values) for number, values in enumerate(front)),
             hypervolume=0.5,
             hypervolume_interval=None,
+            searches=(0.5,),
             complete=len(front),
             failed=0,
             sweep_seconds=1.0,

@@ -16,6 +16,7 @@ from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
 from pipeline.tracking.comparison.volumes import (
     Volumes,
+    mean_volumes,
     resampled_volumes,
     volumes_of,
 )
@@ -48,6 +49,26 @@ def test_two_prompts_are_drawn_in_every_way() -> None:
     assert drawn.mean() == pytest.approx((0.2 + 0.4) / 4 + 0.375 / 2, abs=0.01)
     assert np.array_equal(drawn, resampled_volumes(tables, BOTH, 0))
     assert not np.array_equal(drawn, resampled_volumes(tables, BOTH, 1))
+
+
+def test_searches_are_drawn_as_prompts_are() -> None:
+    # No prompt differs from another: what is left is which of two searches is drawn.
+    searches = [Volumes(value, np.full(4000, value), 7) for value in (0.2, 0.6)]
+    both = mean_volumes(searches, (0, 1))
+    assert both.measured == pytest.approx(0.4)
+    assert both.count == 14
+    values, counts = np.unique(np.round(both.resampled, 12), return_counts=True)
+    assert values.tolist() == [0.2, 0.4, 0.6]
+    assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
+    assert mean_volumes(searches[:1], (0, 1)) is searches[0]
+    other = mean_volumes(searches, (0, 2))
+    assert not np.array_equal(both.resampled, other.resampled), "methods draw the same searches"
+
+
+def test_all_searches_of_a_draw_are_judged_on_the_same_prompts() -> None:
+    prompts = np.random.default_rng(0).random(500)
+    searches = [Volumes(0.5, prompts, 1), Volumes(0.5, prompts, 1)]
+    assert np.allclose(mean_volumes(searches, (0, 0)).resampled, prompts)
 
 
 def test_the_whole_front_is_drawn_anew() -> None:

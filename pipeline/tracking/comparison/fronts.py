@@ -36,7 +36,11 @@ def fronts_picture(target: TargetResult, path: Path) -> bool:
     window = close_up([each.points for each in series], directions_of(target), base_point(target))
     count = 1 if window is None else 2
     figure = Figure(figsize=(6.5 * count, 5.5), dpi=120, layout="constrained")
-    figure.suptitle(f"{target.target}: fronts of all methods (hypervolume)")
+    several = any(len(each.method.searches) > 1 for each in series)
+    what = (
+        "hypervolume: mean of all searches; fronts: the first ones'" if several else "hypervolume"
+    )
+    figure.suptitle(f"{target.target}: fronts of all methods ({what})")
     whole = _plot(figure, target, 1, count)
     _draw(whole, target, series, ringed=window is None)
     if window is not None:

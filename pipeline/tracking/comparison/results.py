@@ -43,11 +43,13 @@ class MethodResult:
     Attributes:
         method: its name.
         has_ended: whether nothing is left to run.
-        front: of its search; empty where nothing was searched.
-        hypervolume: that the front covers; None where nothing was searched.
-        hypervolume_interval: 95 %, over the prompts that judged the trials; None where the
-            objectives have no values prompt by prompt.
-        complete: trials of the search.
+        front: of its first search; empty where nothing was searched.
+        hypervolume: that a front covers, mean of its searches; None where nothing was searched.
+        hypervolume_interval: 95 %, over the prompts that judged the trials, and over the searches
+            if there are several; None where the objectives have no values prompt by prompt.
+        searches: hypervolume of each search: of the first one, and of those with other seeds that
+            have ended.
+        complete: trials of all searches.
         failed: other ones that have ended.
         sweep_seconds: over all trials.
         chosen: number of the trial whose settings were trained anew.
@@ -64,6 +66,7 @@ class MethodResult:
     front: tuple[Member, ...]
     hypervolume: float | None
     hypervolume_interval: Interval | None
+    searches: tuple[float, ...]
     complete: int
     failed: int
     sweep_seconds: float

@@ -43,7 +43,7 @@ class Series:
 
     @property
     def label(self) -> str:
-        """The method and the hypervolume of its front."""
+        """The method and its hypervolume, the mean of its searches."""
         return f"{self.method.method} ({self.method.hypervolume:.4f})"
 
 

@@ -16,6 +16,7 @@ from pipeline.evaluation.report import Report
 from pipeline.search.comparison_record import ComparisonRecord, FinalRecord, PairRecord
 from pipeline.search.member import front_of
 from pipeline.search.pareto import hypervolume, reference_point
+from pipeline.search.records import SweepRecord
 from pipeline.tracking.comparison.differences import differences
 from pipeline.tracking.comparison.results import (
     FinalResult,
@@ -24,7 +25,7 @@ from pipeline.tracking.comparison.results import (
     Results,
     TargetResult,
 )
-from pipeline.tracking.comparison.volumes import Volumes, volumes_of
+from pipeline.tracking.comparison.volumes import Volumes, mean_volumes, volumes_of
 
 _BOOTSTRAP_SEED: Final = 0
 
@@ -42,7 +43,7 @@ def results_of(record: ComparisonRecord) -> Results:
 def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
     begun = [each for each in pairs if each.has_begun]
     first = pairs[0]
-    volumes = {each.pair: _volumes(each) for each in begun}
+    volumes = {each.pair: _volumes(each, place) for place, each in enumerate(begun)}
     unsorted = [
         _method(
             each,
@@ -73,24 +74,36 @@ def _rank(volume: float | None) -> float:
     return math.inf if volume is None else -volume
 
 
-def _volumes(record: PairRecord) -> Volumes | None:
-    return None if record.sweep is None else volumes_of(record.sweep, _BOOTSTRAP_SEED)
+def _searches(record: PairRecord) -> list[SweepRecord]:
+    """What a method's hypervolume is the mean of: a search that goes on would only lower it."""
+    if record.sweep is None:
+        return []
+    return [record.sweep, *(each.sweep for each in record.again if each.sweep and each.has_ended)]
+
+
+def _volumes(record: PairRecord, place: int) -> Volumes | None:
+    found = [volumes_of(sweep, _BOOTSTRAP_SEED) for sweep in _searches(record)]
+    known = [each for each in found if each is not None]
+    if not known or len(known) < len(found):
+        return None
+    return mean_volumes(known, (_BOOTSTRAP_SEED, place))
 
 
 def _method(
     record: PairRecord, volumes: Volumes | None, against_first: Mapping[str, Interval]
 ) -> MethodResult:
-    trials = record.sweep.trials if record.sweep is not None else ()
+    trials = [trial for sweep in record.sweeps for trial in sweep.trials]
     states = [trial.state for trial in trials]
-    members = [] if record.sweep is None else front_of(record.sweep)
-    front = tuple(Member(trial.number, trial.values or ()) for trial in members)
+    fronts = [_front(sweep) for sweep in _searches(record)]
+    searches = tuple(covered(front, record.space.objectives) for front in fronts)
     ended = [final for final in record.finals if final.has_ended]
     return MethodResult(
         method=record.pair.method,
         has_ended=record.has_ended,
-        front=front,
-        hypervolume=None if record.sweep is None else covered(front, record.space.objectives),
+        front=fronts[0] if fronts else (),
+        hypervolume=sum(searches) / len(searches) if searches else None,
         hypervolume_interval=None if volumes is None else volumes.interval(),
+        searches=searches,
         complete=states.count("complete"),
         failed=states.count("failed") + states.count("pruned"),
         sweep_seconds=sum(trial.seconds or 0.0 for trial in trials),
@@ -101,6 +114,10 @@ def _method(
         intervals=intervals_of(_reports(record)),
         differences=against_first,
     )
+
+
+def _front(sweep: SweepRecord) -> tuple[Member, ...]:
+    return tuple(Member(trial.number, trial.values or ()) for trial in front_of(sweep))
 
 
 def covered(front: tuple[Member, ...], objectives: Mapping[str, Objective]) -> float:

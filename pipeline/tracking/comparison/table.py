@@ -40,13 +40,26 @@ def table_of_results(results: Results) -> str:
         f"with the seeds {seeds} and judged by the second classifier on fresh pictures "
         f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}); means, with 95 % "
         "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search; its "
-        "intervals are over the prompts alone. Judged anew: the hypervolume of that chosen member "
+        f"intervals are over the prompts alone.{_of_searches(results)} Judged anew: the "
+        "hypervolume of that chosen member "
         "by itself, mean, least and most of the seeds; in the first table it stands behind the "
         "arrow. Differences: on the same seeds and prompts; **bold** where the interval does not "
         "hold zero."
     )
     head = [f"# {results.comparison}", "", caption, *_table_of(overview(results))]
     return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
+
+
+def _of_searches(results: Results) -> str:
+    """What a mean of several searches means, where there is one."""
+    counts = [len(method.searches) for target in results.targets for method in target.methods]
+    if max(counts, default=0) <= 1:
+        return ""
+    return (
+        " Where a method was searched with several seeds it is their mean, the interval is over "
+        "searches too, and behind it are the least and the most of them; fronts, pictures and "
+        "chosen members are the first search's."
+    )
 
 
 def _table(target: TargetResult) -> list[str]:
@@ -102,9 +115,14 @@ def _measure(method: MethodResult, name: str) -> str:
 
 
 def _volume(method: MethodResult) -> str:
+    if method.hypervolume is None:
+        return _NOTHING
+    shown = f"{method.hypervolume:.4f}"
     if method.hypervolume_interval is not None:
-        return _with_interval(method.hypervolume_interval, 4)
-    return _NOTHING if method.hypervolume is None else f"{method.hypervolume:.4f}"
+        shown = _with_interval(method.hypervolume_interval, 4)
+    if len(method.searches) > 1:
+        return f"{shown} ({min(method.searches):.4f} to {max(method.searches):.4f})"
+    return shown
 
 
 def _volume_anew(target: TargetResult, method: MethodResult) -> str:

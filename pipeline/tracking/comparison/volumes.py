@@ -1,6 +1,9 @@
-"""How sure the hypervolumes of searches are: bootstrap over the prompts that judge their trials.
+"""How sure the hypervolumes of searches are: bootstrap over prompts, and over searches.
 
-Legend: N trials, n prompts, M objectives, R resamples.
+Prompts judge the trials of every search; of searches there is more than one where a comparison
+asks for other seeds (`search_again`).
+
+Legend: N trials, n prompts, M objectives, R resamples, S searches.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ _BOTH_ENDS: Final = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Volumes:
-    """The hypervolume of a search, as measured and again and again.
+    """The hypervolume of a search, or the mean of several, as measured and again and again.
 
     Attributes:
         measured: on all prompts.
@@ -51,6 +54,26 @@ class Volumes:
         """
         difference = self.measured - other.measured
         return _interval(difference, self.resampled - other.resampled, self.count)
+
+
+def mean_volumes(searches: Sequence[Volumes], seed: Sequence[int]) -> Volumes:
+    """The mean of a method's searches on a target, with searches drawn with replacement too.
+
+    The r-th draw has the same prompts for all searches of a target, and searches of its own.
+    With few searches the draws differ less than other searches would: by a factor of
+    sqrt(1 - 1/S) in their part of it.
+
+    Args:
+        searches: S, at least one; of a single one it is what comes back.
+        seed: of the draws of searches, another one for every method.
+    """
+    if len(searches) == 1:
+        return searches[0]
+    resampled = np.stack([each.resampled for each in searches])
+    drawn = np.random.default_rng(seed).integers(len(searches), size=resampled.shape)
+    means = np.take_along_axis(resampled, drawn, axis=0).mean(axis=0)
+    measured = sum(each.measured for each in searches) / len(searches)
+    return Volumes(measured, means, sum(each.count for each in searches))
 
 
 def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:

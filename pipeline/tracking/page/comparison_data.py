@@ -86,9 +86,11 @@ def _entries(group: int, method: MethodResult, sweep: SweepRecord, table: Table)
 
 
 def _group(series: Series) -> dict[str, str]:
+    count = len(series.method.searches)
+    mean = f", mean of {count} searches of which this is the first" if count > 1 else ""
     return {
         "name": series.method.method,
-        "label": f"{series.method.method}, hypervolume {series.method.hypervolume:.4f}",
+        "label": f"{series.method.method}, hypervolume {series.method.hypervolume:.4f}{mean}",
         "colour": series.colour,
         "symbol": series.symbol,
     }
