@@ -10,7 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.comparison_file import ComparisonFile, FinalConfig, MethodConfig, as_method
+from pipeline.config.comparison_file import (
+    ComparisonFile,
+    FinalConfig,
+    MethodConfig,
+    as_method,
+    is_name,
+)
 from pipeline.config.evaluation import are_fresh
 from pipeline.config.fairness import differing_settings, example
 from pipeline.config.loading import load_tree, read_file, resolve_files
@@ -159,11 +165,18 @@ def _mappings(node: Any) -> dict[str, dict[str, Any]]:
 
 def _across(spaces: dict[Pair, SearchSpace], config: ComparisonFile) -> Iterator[Problem]:
     """What no search space shows alone: names that meet, settings that forbid to compare."""
-    names = [
-        name
-        for pair in spaces
-        for name in (pair.name, *(pair.name_again(seed) for seed in config.search_again))
+    again = [
+        pair.name_again(seed)
+        for pair, space in spaces.items()
+        for seed in (config.search_again if space.distributions else ())
     ]
+    if too_long := [name for name in again if not is_name(name)]:
+        got = f"{too_long[0]} of {len(too_long[0])}"
+        remedy = "shorten a method's or a target's name"
+        yield Problem(
+            "search_again", "names TARGET-METHOD-seed-N of at most 64 characters", got, remedy
+        )
+    names = [*(pair.name for pair in spaces), *again]
     for name in sorted({name for name in names if names.count(name) > 1}):
         remedy = "rename a method or a target"
         yield Problem("methods", "TARGET-METHOD to differ for all", f"{name} twice", remedy)

@@ -12,8 +12,13 @@ from pipeline.config.sections import Section, Text, rule_broken
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
+def is_name(text: str) -> bool:
+    """Whether folders and runs can be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _as_name(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         expected = "1 to 64 of a-z, 0-9, `.`, `_`, `-`, the first a letter or a digit"
         raise rule_broken("", expected, text, "it names folders")
     return text
@@ -80,7 +85,7 @@ class ComparisonFile(Section):
     same: Annotated[dict[str, Any], AfterValidator(_for_all)] = Field(default_factory=dict)
     """Settings for every method, put over its own; neither `name` nor `concept`."""
     search_again: Annotated[tuple[_Seed, ...], AfterValidator(_each_once)] = ()
-    """Seeds of further searches of each pair, 0 to 2^31 - 1, none of them `budget.seed`: how far a
-    hypervolume is the luck of one search."""
+    """Seeds of further searches of all that is searched, 0 to 2^31 - 1, none of them `budget.seed`:
+    how far a hypervolume is the luck of one search."""
     final: FinalConfig = Field(default_factory=FinalConfig)
     """The last judgement."""

@@ -1,13 +1,13 @@
-"""A comparison from its first search to its last, and on from wherever it was stopped.
+"""A comparison from its first search to its last training, and on from wherever it was stopped.
 
 Every pair is searched and its chosen member judged; then, where `search_again` asks for it, all are
-searched with the next seed, and so on: wherever it is stopped, methods were searched equally often
-but for one.
+searched once more with the next seed, and so on: whenever it is stopped, no pair has been searched
+more than once oftener than another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from pipeline.search.comparison_progress import (
     time_left,
 )
 from pipeline.search.comparison_record import (
-    AgainRecord,
     PairRecord,
     final_of,
     read_pair,
+    searches_again,
     sweep_of,
 )
 from pipeline.search.finals import put_final, run_finals
@@ -86,30 +86,26 @@ class _Run:
         for number, pair in enumerate(self.pairs, 1):
             record = self._read(pair)
             if not record.is_judged:
-                left = self._time_left(record.space)
+                left = self._time_left(record.space, self.pairs[number - 1 :])
                 self.audience.say(announcement(record, number, len(self.pairs), left))
                 begin(self.comparison, self.folder, pair)
                 if record.is_searched and not record.is_swept:
                     self._sweep(record.space, sweep_of(self.folder, pair))
                 crashed |= self._judge(self._read(pair))
                 self.audience.pair_ended(pair)
-        for pair, again in self._all_again():
-            self.audience.say(announcement_again(pair, again, self._time_left(again.space)))
+        for pair, again in searches_again([self._read(pair) for pair in self.pairs]):
+            left = self._time_left(again.space, ())
+            self.audience.say(announcement_again(pair, again, left))
             self._sweep(again.space, again.folder)
             self.audience.pair_ended(pair)
         return crashed
 
-    def _all_again(self) -> Iterator[tuple[Pair, AgainRecord]]:
-        """The searches with other seeds that are left, seed by seed."""
-        found = [(pair, again) for pair in self.pairs for again in self._read(pair).again]
-        order = list(dict.fromkeys(again.seed for _, again in found))
-        for pair, again in sorted(found, key=lambda each: order.index(each[1].seed)):
-            if not again.has_ended:
-                yield pair, again
-
-    def _time_left(self, space: SearchSpace) -> float | None:
-        records = [self._read(each) for each in self.comparison.spaces]
-        return time_left(records, self.pairs, self._concurrent(space))
+    def _time_left(self, space: SearchSpace, unjudged: Sequence[Pair]) -> float | None:
+        """Of the pairs that come, and of all searches with other seeds."""
+        records = {each: self._read(each) for each in self.comparison.spaces}
+        left = sum(records[pair].runs_left for pair in unjudged)
+        left += sum(records[pair].runs_left_again for pair in self.pairs)
+        return time_left(records.values(), left, self._concurrent(space))
 
     def _read(self, pair: Pair) -> PairRecord:
         return read_pair(self.comparison, self.folder, pair)
@@ -145,13 +141,17 @@ class _Run:
         alone = record.space.scaling.model_copy(
             update={"workers": 1, "least_workers": None, "sharded": False}
         )
-        return run_finals(
+        crashed = run_finals(
             [final_of(self.folder, record.pair, seed) for seed in left],
             self.comparison.final,
             alone,
             concurrency(alone, record.space.budget.max_concurrent),
             lambda place: self.audience.say(ending(self._read(record.pair), place)),
         )
+        for place, reason in crashed.items():
+            # Told again at the end, which may be hours away.
+            self.audience.say(f"{place} crashed: {reason}")
+        return crashed
 
     def _concurrent(self, space: SearchSpace) -> int:
         return concurrency(space.scaling, space.budget.max_concurrent)

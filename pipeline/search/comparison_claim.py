@@ -71,7 +71,7 @@ def claim(comparison: Comparison, folder: Path) -> None:
         listed = "\n".join(f"  {line}" for line in changed)
         raise ValueError(
             f"{folder}: expected the settings that these began with, got others:\n{listed}\n"
-            "methods and targets may be added, and scaling, budget.max_concurrent and "
+            "methods, targets and seeds may be added, and scaling, budget.max_concurrent and "
             "evaluation.blur changed; for the rest give the method or the comparison another name"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -32,21 +32,18 @@ class Audience(Protocol):
         """There is more to report."""
 
 
-def time_left(
-    pairs: Sequence[PairRecord], remaining: Collection[Pair], concurrent: int
-) -> float | None:
-    """Seconds that the remaining pairs take if a training takes what it usually took.
+def time_left(pairs: Iterable[PairRecord], left: int, concurrent: int) -> float | None:
+    """Seconds that trainings take if each takes what it usually took.
 
     Args:
-        pairs: all that there are.
-        remaining: those that are to be run.
+        pairs: all that there are, run or not.
+        left: trainings that are still to be run.
         concurrent: trainings at a time.
 
     Returns:
         None before the first training has ended.
     """
     spent = [seconds for pair in pairs for seconds in pair.run_seconds]
-    left = sum(pair.runs_left for pair in pairs if pair.pair in remaining)
     return statistics.median(spent) * left / concurrent if spent else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,12 +130,16 @@ class PairRecord:
 
     @property
     def runs_left(self) -> int:
-        """Trainings that are still to do."""
-        again = sum(each.runs_left for each in self.again)
+        """Trainings until it is judged."""
         if self.is_judged:
-            return again
-        first = _trials_left(self.space, self.sweep) if self.is_searched else 0
-        return first + sum(not final.has_ended for final in self.finals) + again
+            return 0
+        searches = _trials_left(self.space, self.sweep) if self.is_searched else 0
+        return searches + sum(not final.has_ended for final in self.finals)
+
+    @property
+    def runs_left_again(self) -> int:
+        """Trainings of its searches with other seeds that are still to do."""
+        return sum(each.runs_left for each in self.again)
 
     @property
     def sweeps(self) -> tuple[SweepRecord, ...]:
@@ -161,6 +165,14 @@ class ComparisonRecord:
     created: str
     final: FinalConfig
     pairs: tuple[PairRecord, ...]
+
+
+def searches_again(pairs: Sequence[PairRecord]) -> list[tuple[Pair, AgainRecord]]:
+    """The searches with other seeds that have not ended: all of a seed before the next one's."""
+    left = [(each.pair, again) for each in pairs for again in each.again if not again.has_ended]
+    # In the order of the file, which each pair's own have.
+    order = list(dict.fromkeys(again.seed for each in pairs for again in each.again))
+    return sorted(left, key=lambda found: order.index(found[1].seed))
 
 
 def sweep_of(folder: Path, pair: Pair) -> Path:

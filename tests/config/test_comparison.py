@@ -250,3 +250,16 @@ def test_names_of_searches_that_meet_are_refused(tmp_path: Path) -> None:
     text = WHOLE.replace("  narrow:", "  own-seed-3: methods/own.yaml\n  narrow:")
     found = problems(tmp_path, f"{text}search_again: [3]\n")
     assert "sneaker-own-seed-3 twice" in found["methods"]
+    # What isn't searched is not searched again either.
+    set_all = "{file: methods/own.yaml, set: {update.learning_rate: 1.0e-4}}"
+    fixed = text.replace("own: methods/own.yaml", f"own: {set_all}")
+    fixed = fixed.replace("own-seed-3: methods/own.yaml", f"own-seed-3: {set_all}")
+    load_comparison(written(tmp_path, f"{fixed}search_again: [3]\n"))
+
+
+def test_names_that_leave_no_room_for_a_seed_are_refused(tmp_path: Path) -> None:
+    text = WHOLE.replace("  narrow:", f"  {'m' * 52}:")
+    load_comparison(written(tmp_path, text))
+    found = problems(tmp_path, f"{text}search_again: [3]\n")
+    assert "at most 64 characters" in found["search_again"]
+    assert f"sneaker-{'m' * 52}-seed-3 of 67 (shorten" in found["search_again"]

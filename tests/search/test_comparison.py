@@ -23,6 +23,7 @@ from pipeline.search.comparison_record import (
     PairRecord,
     final_of,
     read_comparison,
+    searches_again,
     sweep_again_of,
     sweep_of,
 )
@@ -154,7 +155,7 @@ def test_the_time_left_is_that_of_the_trainings_left(tmp_path: Path) -> None:
     claim(comparison, folder)
     fixed, searched = (record(comparison, folder, pair) for pair in (FIXED, SEARCHED))
     assert (fixed.runs_left, searched.runs_left) == (2, 3)
-    assert time_left([fixed, searched], [FIXED, SEARCHED], 2) is None
+    assert time_left([fixed, searched], 5, 2) is None
     half = PairRecord(
         pair=SEARCHED,
         space=searched.space,
@@ -165,8 +166,7 @@ def test_the_time_left_is_that_of_the_trainings_left(tmp_path: Path) -> None:
     # Its search has ended without a complete trial: there is nothing to judge.
     assert half.has_ended
     assert half.run_seconds == [10.0]
-    assert time_left([fixed, half], [FIXED, SEARCHED], 2) == pytest.approx(10.0)
-    assert time_left([fixed, half], [SEARCHED], 2) == 0.0
+    assert time_left([fixed, half], fixed.runs_left + half.runs_left, 2) == pytest.approx(10.0)
     assert announcement(fixed, 2, 4, 3725.0) == (
         "sneaker, fixed (2 of 4): 2 training seeds; about 1 h 02 min left"
     )
@@ -182,17 +182,22 @@ def test_searches_with_other_seeds_may_be_added_and_are_left_to_do(tmp_path: Pat
     claim(more, folder)
     searched, fixed = (record(more, folder, pair) for pair in (SEARCHED, FIXED))
     assert [each.seed for each in searched.again] == [4, 5]
-    assert (searched.runs_left, fixed.runs_left) == (1 + 1 + 2, 1)
+    assert (searched.runs_left, fixed.runs_left) == (2, 1)
+    assert (searched.runs_left_again, fixed.runs_left_again) == (2, 0)
     done = replace(searched.again[0], sweep=sweep_of_trials(other_trial(0, "failed")))
     half = replace(searched, sweep=done.sweep, again=(done, searched.again[1]))
     assert half.is_judged, "there is no trial to judge"
     assert not half.has_ended
-    assert half.runs_left == 1
+    assert (half.runs_left, half.runs_left_again) == (0, 1)
     assert half.run_seconds == [10.0, 10.0]
     assert announcement_again(SEARCHED, half.again[1], 3725.0) == (
         "sneaker, searched: searched again with seed 5, 1 trials; about 1 h 02 min left"
     )
     assert replace(half, again=(done,)).has_ended
+
+    other = replace(searched, pair=Pair("neon", "searched"))
+    order = [(pair.target, each.seed) for pair, each in searches_again([half, other])]
+    assert order == [("neon", 4), ("sneaker", 5), ("neon", 5)], "seed by seed"
 
 
 RUNNER = """

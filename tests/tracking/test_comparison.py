@@ -26,6 +26,7 @@ from pipeline.tracking.comparison.results import Member, MethodResult, TargetRes
 from pipeline.tracking.comparison.series import line_shape, series_of
 from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
+from tests.search.comparisons import other_trial, sweep_of_trials
 from tests.tracking.comparisons import comparison, diverged, pair, report, waiting
 
 BOTH: tuple[Objective, Objective] = ("maximize", "maximize")
@@ -80,20 +81,32 @@ def test_a_hypervolume_is_the_mean_of_all_searches_that_have_ended(tmp_path: Pat
     results = results_of(comparison(tmp_path, replace(winner, again=again)))
     ((method,),) = (target.methods for target in results.targets)
     best, worst = 0.99 * 0.97 + 0.9 * 0.03, 0.5 * 0.9 + 0.4 * 0.05
-    assert list(method.searches) == pytest.approx([best, worst])
+    assert method.searches == pytest.approx({0: best, 1: worst})
     assert method.hypervolume == pytest.approx((best + worst) / 2)
     # What is drawn is the first one's front; what was spent is all of them.
     assert [member.trial for member in method.front] == [0, 1]
     assert (method.complete, method.failed, method.sweep_seconds) == (8, 3, 110.0)
     assert not method.has_ended
     text = table_of_results(results)
-    assert f"| {(best + worst) / 2:.4f} (0.4700 to 0.9873) |" in text
-    assert "searched with several seeds it is their mean" in text
+    assert f"| {(best + worst) / 2:.4f} (2 searches: 0.4700 to 0.9873) |" in text
+    assert "of a method that was searched with several seeds the mean" in text
     alone = table_of_results(results_of(comparison(tmp_path, winner)))
     assert "several seeds" not in alone
     write_results(comparison(tmp_path, replace(winner, again=again)))
     page = (tmp_path / "fronts-sneaker.html").read_text()
     assert "mean of 2 searches of which this is the first" in page
+
+
+def test_a_first_search_without_a_complete_trial_is_told_of(tmp_path: Path) -> None:
+    winner, none = pair(tmp_path, "winner"), sweep_of_trials(other_trial(0, "failed"))
+    again = (AgainRecord(1, winner.space, Path("none"), winner.sweep),)
+    record = replace(winner, sweep=none, chosen=None, finals=(), again=again)
+    results = results_of(comparison(tmp_path, record))
+    ((method,),) = (target.methods for target in results.targets)
+    assert method.searches == pytest.approx({0: 0.0, 1: 0.99 * 0.97 + 0.9 * 0.03})
+    assert method.has_ended
+    assert not method.front
+    assert "winner: no trial of the first search is complete" in table_of_results(results)
 
 
 def test_a_divergence_is_reported_and_counts_in_no_mean(tmp_path: Path) -> None:
@@ -254,7 +267,7 @@ def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> Targ
             front=tuple(Member(number, values) for number, values in enumerate(front)),
             hypervolume=0.5,
             hypervolume_interval=None,
-            searches=(0.5,),
+            searches={0: 0.5},
             complete=len(front),
             failed=0,
             sweep_seconds=1.0,

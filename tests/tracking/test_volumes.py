@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import Objective
+from pipeline.config import Objective, Pair
 from pipeline.evaluation.by_prompt import values_by_prompt
+from pipeline.search.comparison_record import AgainRecord, PairRecord
 from pipeline.search.pareto import hypervolume, reference_point
 from pipeline.search.records import SweepRecord
+from pipeline.tracking.comparison.results import MethodResult
 from pipeline.tracking.comparison.summary import results_of
 from pipeline.tracking.comparison.table import table_of_results
 from pipeline.tracking.comparison.volumes import (
@@ -51,24 +53,26 @@ def test_two_prompts_are_drawn_in_every_way() -> None:
     assert not np.array_equal(drawn, resampled_volumes(tables, BOTH, 1))
 
 
-def test_searches_are_drawn_as_prompts_are() -> None:
-    # No prompt differs from another: what is left is which of two searches is drawn.
-    searches = [Volumes(value, np.full(4000, value), 7) for value in (0.2, 0.6)]
-    both = mean_volumes(searches, (0, 1))
-    assert both.measured == pytest.approx(0.4)
-    assert both.count == 14
-    values, counts = np.unique(np.round(both.resampled, 12), return_counts=True)
-    assert values.tolist() == [0.2, 0.4, 0.6]
-    assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
-    assert mean_volumes(searches[:1], (0, 1)) is searches[0]
-    other = mean_volumes(searches, (0, 2))
-    assert not np.array_equal(both.resampled, other.resampled), "methods draw the same searches"
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_nineteen_of_twenty_intervals_hold_the_mean_of_all_searches(count: int) -> None:
+    # No prompt differs from another: all that is uncertain is how searches end.
+    luck = np.random.default_rng(count).normal(0.9, 0.01, (1000, count))
+    held = 0
+    for draw, values in enumerate(luck):
+        searches = [Volumes(float(value), np.full(1000, value), 1) for value in values]
+        interval = mean_volumes(searches, (draw,)).interval()
+        held += interval.low <= 0.9 <= interval.high
+        assert interval.mean == pytest.approx(values.mean())
+    assert 0.93 < held / 1000 < 0.97
 
 
-def test_all_searches_of_a_draw_are_judged_on_the_same_prompts() -> None:
+def test_searches_that_end_alike_leave_what_prompts_leave() -> None:
     prompts = np.random.default_rng(0).random(500)
-    searches = [Volumes(0.5, prompts, 1), Volumes(0.5, prompts, 1)]
-    assert np.allclose(mean_volumes(searches, (0, 0)).resampled, prompts)
+    searches = [Volumes(0.5, prompts, 7), Volumes(0.5, prompts, 7)]
+    both = mean_volumes(searches, (0, 0))
+    assert np.allclose(both.resampled, prompts)
+    assert both.count == 14
+    assert mean_volumes(searches[:1], (0, 1)) is searches[0]
 
 
 def test_the_whole_front_is_drawn_anew() -> None:
@@ -113,7 +117,7 @@ def test_they_are_made_from_the_reports_of_a_search(tmp_path: Path) -> None:
 def test_without_values_by_prompt_there_is_no_interval(tmp_path: Path) -> None:
     sweep = searched(tmp_path, 0.5)
     assert volumes_of(replace(sweep, objectives={"worst_neighbour": "maximize"}), 0) is None
-    assert volumes_of(replace(sweep, trials=()), 0) is None
+    assert volumes_of(replace(sweep, trials=(), status="running"), 0) is None
     (tmp_path / "0" / "report.json").unlink()
     assert volumes_of(sweep, 0) is None
 
@@ -130,3 +134,40 @@ def test_the_table_shows_it_and_what_others_have_less(tmp_path: Path) -> None:
     own, difference = (row for row in rows if row[0] == "| loser")
     assert own[6] == "0.6800 [0.6000, 0.7600]"
     assert difference[-1] == "**-0.170** [-0.190, -0.150] |"
+
+
+def test_a_search_that_ends_without_a_trial_covers_nothing_surely(tmp_path: Path) -> None:
+    ended = volumes_of(replace(searched(tmp_path, 0.5), trials=()), 0)
+    assert ended is not None
+    assert (ended.measured, np.abs(ended.resampled).max()) == (0.0, 0.0)
+
+
+def test_only_searches_with_the_same_seeds_are_subtracted(tmp_path: Path) -> None:
+    def method(name: str, **kept: float) -> PairRecord:
+        """A pair with a search a seed, whose names begin with a letter."""
+        record = pair(tmp_path / name, "winner")
+        first, *others = (
+            (int(seed[1:]), searched(tmp_path / name / seed, clip)) for seed, clip in kept.items()
+        )
+        again = tuple(AgainRecord(seed, record.space, Path(), each) for seed, each in others)
+        return replace(record, pair=Pair("sneaker", name), sweep=first[1], again=again)
+
+    def result(*pairs: PairRecord) -> MethodResult:
+        """Of the last of them."""
+        (target,) = results_of(comparison(tmp_path, *pairs)).targets
+        return next(each for each in target.methods if each.method == pairs[-1].pair.method)
+
+    thrice = method("thrice", s0=0.5, s1=0.45, s2=0.4)
+    # Erasure is 0.85 of all of them, alignment twice the cosine.
+    assert result(thrice).hypervolume == pytest.approx(0.85 * 0.9)
+    interval = result(thrice).hypervolume_interval
+    assert interval is not None
+    assert interval.mean == pytest.approx(0.85 * 0.9)
+    # Three values 0.085 apart, as one on the same prompts: t is 4.30 with two degrees of freedom.
+    assert interval.high - interval.low > 2 * 4.3 * 0.085 / np.sqrt(3)
+    both = result(thrice, method("twice", s0=0.3, s2=0.1)).differences["hypervolume"]
+    assert both.mean == pytest.approx(0.85 * (0.4 - 0.9))
+    once = result(thrice, method("once", s0=0.3)).differences["hypervolume"]
+    # Of a search each it is not known how another one would have ended, whatever is known of one.
+    assert once.mean == pytest.approx(0.85 * (0.6 - 1.0))
+    assert once.high - once.low < 0.2

@@ -38,7 +38,7 @@ def fronts_picture(target: TargetResult, path: Path) -> bool:
     figure = Figure(figsize=(6.5 * count, 5.5), dpi=120, layout="constrained")
     several = any(len(each.method.searches) > 1 for each in series)
     what = (
-        "hypervolume: mean of all searches; fronts: the first ones'" if several else "hypervolume"
+        "hypervolume, mean of all searches;\nfronts of the first ones" if several else "hypervolume"
     )
     figure.suptitle(f"{target.target}: fronts of all methods ({what})")
     whole = _plot(figure, target, 1, count)

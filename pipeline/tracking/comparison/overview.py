@@ -26,10 +26,10 @@ Found = dict[str, tuple[TargetResult, MethodResult]]
 def overview(results: Results) -> list[list[str]]:
     """Rows of cells, the first one the titles; none for a comparison of one target.
 
-    A method a row: its hypervolume on each target, and behind an arrow that of its chosen member
-    alone, judged anew; then the least that its chosen members keep on any of them. Those with the
-    largest hypervolume on average come first, those that have not been searched on every target
-    last.
+    A method a row: its hypervolume on each target, the mean of its searches, and behind an arrow
+    that of the first one's chosen member alone, judged anew; then the least that its chosen members
+    keep on any of them. Those with the largest hypervolume on average come first, those that have
+    not been searched on every target last.
     """
     if len(results.targets) < 2:  # noqa: PLR2004 - a table of its own says it already
         return []

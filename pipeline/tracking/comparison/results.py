@@ -45,10 +45,10 @@ class MethodResult:
         has_ended: whether nothing is left to run.
         front: of its first search; empty where nothing was searched.
         hypervolume: that a front covers, mean of its searches; None where nothing was searched.
-        hypervolume_interval: 95 %, over the prompts that judged the trials, and over the searches
-            if there are several; None where the objectives have no values prompt by prompt.
-        searches: hypervolume of each search: of the first one, and of those with other seeds that
-            have ended.
+        hypervolume_interval: 95 %, over the prompts that judged the trials, and over searches if
+            there are several; None where the objectives have no values prompt by prompt.
+        searches: hypervolume of each search by its seed: of the first one, and of those with other
+            seeds that have ended.
         complete: trials of all searches.
         failed: other ones that have ended.
         sweep_seconds: over all trials.
@@ -58,7 +58,7 @@ class MethodResult:
         means: over the seeds that did not diverge, by metric.
         intervals: 95 %, over those seeds and the prompts.
         differences: what the method has more than the target's baseline, by metric and with 95 %
-            intervals, on the same seeds and prompts; empty for the baseline itself.
+            intervals, on the same prompts and with the same seeds; empty for the baseline itself.
     """
 
     method: str
@@ -66,7 +66,7 @@ class MethodResult:
     front: tuple[Member, ...]
     hypervolume: float | None
     hypervolume_interval: Interval | None
-    searches: tuple[float, ...]
+    searches: Mapping[int, float]
     complete: int
     failed: int
     sweep_seconds: float

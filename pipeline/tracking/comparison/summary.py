@@ -25,7 +25,7 @@ from pipeline.tracking.comparison.results import (
     Results,
     TargetResult,
 )
-from pipeline.tracking.comparison.volumes import Volumes, mean_volumes, volumes_of
+from pipeline.tracking.comparison.volumes import SearchVolumes, volumes_of
 
 _BOOTSTRAP_SEED: Final = 0
 
@@ -43,14 +43,14 @@ def results_of(record: ComparisonRecord) -> Results:
 def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
     begun = [each for each in pairs if each.has_begun]
     first = pairs[0]
-    volumes = {each.pair: _volumes(each, place) for place, each in enumerate(begun)}
+    volumes = {each.pair: _volumes(each) for each in begun}
     unsorted = [
         _method(
             each,
             volumes[each.pair],
             {}
-            if each is first
-            else differences(each, first, (volumes[each.pair], volumes.get(first.pair))),
+            if each is first or first.pair not in volumes
+            else differences(each, first, (volumes[each.pair], volumes[first.pair])),
         )
         for each in begun
     ]
@@ -74,35 +74,38 @@ def _rank(volume: float | None) -> float:
     return math.inf if volume is None else -volume
 
 
-def _searches(record: PairRecord) -> list[SweepRecord]:
-    """What a method's hypervolume is the mean of: a search that goes on would only lower it."""
+def _searches(record: PairRecord) -> dict[int, SweepRecord]:
+    """What a method's hypervolume is the mean of, by seed.
+
+    Of those with other seeds only what has ended: one that goes on would only lower it.
+    """
     if record.sweep is None:
-        return []
-    return [record.sweep, *(each.sweep for each in record.again if each.sweep and each.has_ended)]
+        return {}
+    ended = {each.seed: each.sweep for each in record.again if each.sweep and each.has_ended}
+    return {record.space.budget.seed: record.sweep, **ended}
 
 
-def _volumes(record: PairRecord, place: int) -> Volumes | None:
-    found = [volumes_of(sweep, _BOOTSTRAP_SEED) for sweep in _searches(record)]
-    known = [each for each in found if each is not None]
-    if not known or len(known) < len(found):
-        return None
-    return mean_volumes(known, (_BOOTSTRAP_SEED, place))
+def _volumes(record: PairRecord) -> SearchVolumes:
+    found = {seed: volumes_of(s, _BOOTSTRAP_SEED) for seed, s in _searches(record).items()}
+    known = {seed: volumes for seed, volumes in found.items() if volumes is not None}
+    return SearchVolumes(record.pair.method, known)
 
 
 def _method(
-    record: PairRecord, volumes: Volumes | None, against_first: Mapping[str, Interval]
+    record: PairRecord, volumes: SearchVolumes, against_first: Mapping[str, Interval]
 ) -> MethodResult:
     trials = [trial for sweep in record.sweeps for trial in sweep.trials]
     states = [trial.state for trial in trials]
-    fronts = [_front(sweep) for sweep in _searches(record)]
-    searches = tuple(covered(front, record.space.objectives) for front in fronts)
+    found = _searches(record)
+    searches = {seed: _covered(sweep, record.space.objectives) for seed, sweep in found.items()}
+    all_known = searches and searches.keys() == volumes.by_seed.keys()
     ended = [final for final in record.finals if final.has_ended]
     return MethodResult(
         method=record.pair.method,
         has_ended=record.has_ended,
-        front=fronts[0] if fronts else (),
-        hypervolume=sum(searches) / len(searches) if searches else None,
-        hypervolume_interval=None if volumes is None else volumes.interval(),
+        front=() if record.sweep is None else _front(record.sweep),
+        hypervolume=sum(searches.values()) / len(searches) if searches else None,
+        hypervolume_interval=volumes.mean(searches).interval() if all_known else None,
         searches=searches,
         complete=states.count("complete"),
         failed=states.count("failed") + states.count("pruned"),
@@ -120,10 +123,10 @@ def _front(sweep: SweepRecord) -> tuple[Member, ...]:
     return tuple(Member(trial.number, trial.values or ()) for trial in front_of(sweep))
 
 
-def covered(front: tuple[Member, ...], objectives: Mapping[str, Objective]) -> float:
-    """The hypervolume of a front, from the worst corner of shares."""
+def _covered(sweep: SweepRecord, objectives: Mapping[str, Objective]) -> float:
+    """The hypervolume of a search's front, from the worst corner of shares."""
     directions = list(objectives.values())
-    values = [member.values for member in front]
+    values = [member.values for member in _front(sweep)]
     return hypervolume(values, reference_point(directions), directions)
 
 

@@ -39,12 +39,11 @@ def table_of_results(results: Results) -> str:
         "UA, IRA, CRA, worst neighbour and CLIP: the chosen member of each front, trained anew "
         f"with the seeds {seeds} and judged by the second classifier on fresh pictures "
         f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}); means, with 95 % "
-        "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search; its "
-        f"intervals are over the prompts alone.{_of_searches(results)} Judged anew: the "
-        "hypervolume of that chosen member "
-        "by itself, mean, least and most of the seeds; in the first table it stands behind the "
-        "arrow. Differences: on the same seeds and prompts; **bold** where the interval does not "
-        "hold zero."
+        "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search, with "
+        f"intervals over its prompts{_of_searches(results)}. Judged anew: the hypervolume of that "
+        "chosen member by itself, mean, least and most of the training seeds; in the first table "
+        "it stands behind the arrow. Differences: on the same prompts and with the same seeds; "
+        "**bold** where the interval does not hold zero."
     )
     head = [f"# {results.comparison}", "", caption, *_table_of(overview(results))]
     return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
@@ -56,9 +55,9 @@ def _of_searches(results: Results) -> str:
     if max(counts, default=0) <= 1:
         return ""
     return (
-        " Where a method was searched with several seeds it is their mean, the interval is over "
-        "searches too, and behind it are the least and the most of them; fronts, pictures and "
-        "chosen members are the first search's."
+        "; of a method that was searched with several seeds the mean, with an interval over "
+        "prompts and over searches (Student's t, wide where they are few), and the least and the "
+        "most; fronts, pictures and chosen members are the first search's"
     )
 
 
@@ -120,8 +119,9 @@ def _volume(method: MethodResult) -> str:
     shown = f"{method.hypervolume:.4f}"
     if method.hypervolume_interval is not None:
         shown = _with_interval(method.hypervolume_interval, 4)
-    if len(method.searches) > 1:
-        return f"{shown} ({min(method.searches):.4f} to {max(method.searches):.4f})"
+    volumes = method.searches.values()
+    if len(volumes) > 1:
+        return f"{shown} ({len(volumes)} searches: {min(volumes):.4f} to {max(volumes):.4f})"
     return shown
 
 
@@ -146,6 +146,8 @@ def _number(values: Mapping[str, float], name: str) -> str:
 def _remarks(method: MethodResult) -> list[str]:
     """What the row doesn't show: trials and trainings that failed, and what is still to come."""
     parts = []
+    if method.searches and method.has_ended and not method.front:
+        parts.append("no trial of the first search is complete: nothing is judged or drawn")
     if method.failed:
         parts.append(f"{method.failed} of {method.failed + method.complete} trials failed")
     diverged = [str(final.seed) for final in method.finals if final.failure is not None]

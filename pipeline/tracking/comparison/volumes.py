@@ -1,14 +1,16 @@
-"""How sure the hypervolumes of searches are: bootstrap over prompts, and over searches.
+"""How sure hypervolumes of searches are: over prompts by bootstrap, over searches by Student's t.
 
 Prompts judge the trials of every search; of searches there is more than one where a comparison
-asks for other seeds (`search_again`).
+asks for other seeds (`search_again`), and never so many that drawing them anew would tell how they
+differ: of two, half of all draws are one of them twice.
 
 Legend: N trials, n prompts, M objectives, R resamples, S searches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +26,7 @@ from pipeline.search.places import REPORT
 from pipeline.search.records import SweepRecord
 
 _RESAMPLES: Final = 1000
+_MEAN_SEED: Final = 0
 _BOTH_ENDS: Final = (0.025, 0.975)
 
 
@@ -34,7 +37,8 @@ class Volumes:
     Attributes:
         measured: on all prompts.
         resampled: (R,), each on prompts drawn anew; the r-th draw is the same for all searches of
-            a target, so that two of them may be subtracted.
+            a target, so that two of them may be subtracted. Those of a mean are spread by what
+            other searches might have brought, too.
         count: values that they are made of, over trials, prompts and objectives.
     """
 
@@ -57,23 +61,46 @@ class Volumes:
 
 
 def mean_volumes(searches: Sequence[Volumes], seed: Sequence[int]) -> Volumes:
-    """The mean of a method's searches on a target, with searches drawn with replacement too.
+    """The mean of a method's searches on a target.
 
-    The r-th draw has the same prompts for all searches of a target, and searches of its own.
-    With few searches the draws differ less than other searches would: by a factor of
-    sqrt(1 - 1/S) in their part of it.
+    Each draw is the mean on prompts drawn anew, plus the standard error of the mean over searches
+    times a value of Student's distribution with S - 1 degrees of freedom: were the prompts beyond
+    doubt, the interval would be that of the t test (Student 1908), very wide for two searches.
 
     Args:
-        searches: S, at least one; of a single one it is what comes back.
-        seed: of the draws of searches, another one for every method.
+        searches: S, at least one; of a single one it is what comes back, as it does not tell how
+            another one would have ended.
+        seed: of Student's values, another one for every method.
     """
-    if len(searches) == 1:
+    count = len(searches)
+    if count == 1:
         return searches[0]
-    resampled = np.stack([each.resampled for each in searches])
-    drawn = np.random.default_rng(seed).integers(len(searches), size=resampled.shape)
-    means = np.take_along_axis(resampled, drawn, axis=0).mean(axis=0)
-    measured = sum(each.measured for each in searches) / len(searches)
-    return Volumes(measured, means, sum(each.count for each in searches))
+    measured = np.array([each.measured for each in searches])
+    on_prompts = np.mean([each.resampled for each in searches], axis=0)
+    error = measured.std(ddof=1) / np.sqrt(count)
+    luck = np.random.default_rng(seed).standard_t(count - 1, size=on_prompts.shape)
+    return Volumes(
+        float(measured.mean()), on_prompts + error * luck, sum(each.count for each in searches)
+    )
+
+
+@dataclass(frozen=True)
+class SearchVolumes:
+    """The hypervolumes of a method's searches on a target.
+
+    Attributes:
+        method: its name.
+        by_seed: of those that may be resampled, by the search's seed.
+    """
+
+    method: str
+    by_seed: Mapping[int, Volumes]
+
+    def mean(self, seeds: Collection[int]) -> Volumes:
+        """Of the searches with some seeds, see `mean_volumes`."""
+        # Of a method's own draws: they would not change if there were another method.
+        own = zlib.crc32(self.method.encode())
+        return mean_volumes([self.by_seed[seed] for seed in seeds], (_MEAN_SEED, own))
 
 
 def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
@@ -84,13 +111,16 @@ def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
         seed: of the draws.
 
     Returns:
-        None where there is nothing to resample: no complete trial, one whose report was cleared
-        away, or an objective without values prompt by prompt.
+        None where there is nothing to resample: no complete trial yet, one whose report was cleared
+        away, or an objective without values prompt by prompt. A search that has ended without a
+        complete trial covers nothing, whatever the prompts.
 
     Raises:
         ValueError: a report is damaged.
     """
     complete = [trial for trial in sweep.trials if trial.values is not None]
+    if not complete and sweep.status == "finished":
+        return Volumes(0.0, np.zeros(_RESAMPLES), 0)
     paths = [trial.folder / REPORT for trial in complete]
     if not paths or not all(path.is_file() for path in paths):
         return None
