@@ -5,12 +5,30 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Final
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
 from pipeline.config import embedded
 from pipeline.diffusion import load_model
+
+WRONG: Final[tuple[object, ...]] = (
+    None,
+    -1,
+    0,
+    True,
+    "x",
+    [],
+    {},
+    ["x"],
+    [10**7],
+    1e30,
+    float("nan"),
+    "../../etc/passwd",
+)
+"""What a setting might be that was not written by a library."""
 
 
 @pytest.fixture
@@ -63,3 +81,34 @@ def test_a_part_of_another_library_is_refused(folder: Path) -> None:
     index.write_text(json.dumps(tree))
     with pytest.raises(ValueError, match="expected unet to be of diffusers or transformers"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("kind", ["model_index", "config", "scheduler_config", "tokenizer_config"])
+def test_a_damaged_configuration_is_loaded_or_refused_in_one_line(folder: Path, kind: str) -> None:
+    generator = np.random.default_rng(len(kind))
+    refusals = []
+    for path in sorted(folder.rglob(f"{kind}.json")):
+        written = path.read_text()
+        tree = json.loads(written)
+        settings = sorted(tree)
+        for place, value in generator.integers((len(settings), len(WRONG)), size=(6, 2)):
+            path.write_text(json.dumps({**tree, settings[place]: WRONG[value]}))
+            try:
+                load_model(folder)
+            except ValueError as error:
+                refusals.append(str(error))
+        path.write_text(written)
+    assert refusals
+    assert not [text for text in refusals if "\n" in text]
+
+
+def test_a_damaged_header_of_weights_is_refused_in_one_line(folder: Path) -> None:
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    written = weights.read_bytes()
+    for place, bit in np.random.default_rng(0).integers((8, 8), size=(8, 2)):
+        damaged = bytearray(written)
+        damaged[place] ^= 1 << int(bit)
+        weights.write_bytes(damaged)
+        with pytest.raises(ValueError, match="vae") as refused:
+            load_model(folder)
+        assert "\n" not in str(refused.value)
