@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,14 +60,19 @@ def test_the_numbers_are_those_of_search_and_judgement(tmp_path: Path) -> None:
 def test_a_chosen_member_is_judged_anew_by_itself(tmp_path: Path) -> None:
     (target,) = results_of(comparison(tmp_path, pair(tmp_path, "winner"))).targets
     (winner,) = target.methods
-    # An erasure of 0.25 and alignments of 1 and 0.96, whatever the search had.
+    # An erasure of 0.85 and alignments of 1 and 0.96, whatever the search had.
     found = covered_anew(target, winner)
     assert found is not None
-    assert [found.mean, found.least, found.most] == pytest.approx([0.245, 0.24, 0.25])
+    assert [found.mean, found.least, found.most] == pytest.approx([0.833, 0.816, 0.85])
+    interval = winner.anew_interval
+    assert interval is not None
+    assert interval.mean == pytest.approx(0.833)
+    # Of two trainings Student's t is 12.7 standard errors of their mean.
+    assert interval.high - interval.low > 2 * 12 * 0.017
     less: dict[str, Objective] = {"erasure": "minimize", "alignment": "maximize"}
     turned = covered_anew(replace(target, objectives=less), winner)
     assert turned is not None
-    assert turned.mean == pytest.approx(0.75 * 0.98)
+    assert turned.mean == pytest.approx(0.15 * 0.98)
     assert covered_anew(target, replace(winner, finals=())) is None
     assert covered_anew(replace(target, objectives={"earlier_ua": "maximize"}), winner) is None
 
@@ -133,7 +139,7 @@ def test_the_table_has_the_best_first_and_the_base_last(tmp_path: Path) -> None:
     assert cells["CLIP, share of the base's"] == "0.980 [0.960, 1.000]"
     assert cells["worst neighbour"] == "0.250"
     assert cells["hypervolume"] == "0.9873"
-    assert cells["judged anew"] == "0.2450 (0.2400 to 0.2500)"
+    assert re.fullmatch(r"0\.8330 \[.*\] \(0\.8160 to 0\.8500\)", cells["judged anew"])
     assert cells["seconds a trial"] == "10.0"
     assert dict(zip(head, body[2], strict=True))["UA"] == "0.125"
     assert "Not run yet: third." in lines
@@ -151,7 +157,9 @@ def test_every_method_is_subtracted_from_by_the_first_of_the_file(tmp_path: Path
     assert target.baseline == "loser"
     assert not loser.differences
     # Search trials without reports have a hypervolume, but no value prompt by prompt.
-    assert set(winner.differences) == {"erasure", "ua", "ira", "cra", "alignment"}
+    measures = {"erasure", "ua", "ira", "cra", "alignment"}
+    assert set(winner.differences) == {*measures, "hypervolume_anew"}
+    assert winner.differences["hypervolume_anew"].mean == pytest.approx(0.85 * -0.015)
     found = winner.differences["alignment"]
     assert [found.mean, found.low, found.high] == pytest.approx([-0.015, -0.02, -0.01])
     (row,) = (line for line in table_of_results(results).splitlines() if "**-0.015**" in line)
@@ -177,7 +185,7 @@ def test_several_targets_have_a_table_together(tmp_path: Path) -> None:
     assert head[:4] == ["method", "sneaker", "neon", "least UA"]
     cells = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     assert [row[0] for row in rows] == ["winner", "loser"]
-    assert cells["winner"]["neon"] == "0.9873 → 0.2450"
+    assert cells["winner"]["neon"] == "0.9873 → 0.8330"
     # 0.25 of the base's 0.125; of alignment 0.98 and, without the first training, 0.96.
     assert cells["loser"]["least IRA, share of the base's"] == "2.000"
     assert cells["winner"]["least CLIP, share of the base's"] == "0.980"
@@ -274,6 +282,7 @@ def target(fronts: dict[str, list[tuple[float, ...]]], *objectives: str) -> Targ
             chosen=0,
             settings={},
             finals=(),
+            anew_interval=None,
             means={},
             intervals={},
             differences={},

@@ -60,7 +60,7 @@ def test_nineteen_of_twenty_intervals_hold_the_mean_of_all_searches(count: int) 
     held = 0
     for draw, values in enumerate(luck):
         searches = [Volumes(float(value), np.full(1000, value), 1) for value in values]
-        interval = mean_volumes(searches, (draw,)).interval()
+        interval = mean_volumes(searches, draw).interval()
         held += interval.low <= 0.9 <= interval.high
         assert interval.mean == pytest.approx(values.mean())
     assert 0.93 < held / 1000 < 0.97
@@ -69,10 +69,10 @@ def test_nineteen_of_twenty_intervals_hold_the_mean_of_all_searches(count: int) 
 def test_searches_that_end_alike_leave_what_prompts_leave() -> None:
     prompts = np.random.default_rng(0).random(500)
     searches = [Volumes(0.5, prompts, 7), Volumes(0.5, prompts, 7)]
-    both = mean_volumes(searches, (0, 0))
+    both = mean_volumes(searches, 0)
     assert np.allclose(both.resampled, prompts)
     assert both.count == 14
-    assert mean_volumes(searches[:1], (0, 1)) is searches[0]
+    assert mean_volumes(searches[:1], 0) is searches[0]
 
 
 def test_the_whole_front_is_drawn_anew() -> None:
@@ -98,7 +98,7 @@ def test_methods_are_compared_on_the_same_prompts() -> None:
     own = worse.interval()
     assert own.high - own.low > 0.05
     assert own.low < own.mean < own.high
-    difference = worse.minus(better)
+    difference = worse.minus(better).interval()
     assert [difference.mean, difference.low, difference.high] == pytest.approx([-0.01] * 3)
 
 
@@ -133,7 +133,9 @@ def test_the_table_shows_it_and_what_others_have_less(tmp_path: Path) -> None:
     rows = [line.split(" | ") for line in table_of_results(results).splitlines()]
     own, difference = (row for row in rows if row[0] == "| loser")
     assert own[6] == "0.6800 [0.6000, 0.7600]"
-    assert difference[-1] == "**-0.170** [-0.190, -0.150] |"
+    assert difference[-2] == "**-0.170** [-0.190, -0.150]"
+    # Both were trained to the same, and what they share is subtracted first.
+    assert difference[-1] == "+0.000 [+0.000, +0.000] |"
 
 
 def test_a_search_that_ends_without_a_trial_covers_nothing_surely(tmp_path: Path) -> None:

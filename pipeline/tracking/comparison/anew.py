@@ -18,11 +18,13 @@ class CoveredAnew:
     """The hypervolume of one member, judged anew.
 
     Attributes:
-        mean: over training seeds.
+        count: training seeds.
+        mean: over them.
         least: of any seed.
         most: of any seed.
     """
 
+    count: int
     mean: float
     least: float
     most: float
@@ -42,4 +44,4 @@ def covered_anew(target: TargetResult, method: MethodResult) -> CoveredAnew | No
         hypervolume([[each[name] for name in target.objectives]], corner, directions)
         for each in judged
     ]
-    return CoveredAnew(sum(volumes) / len(volumes), min(volumes), max(volumes))
+    return CoveredAnew(len(volumes), sum(volumes) / len(volumes), min(volumes), max(volumes))

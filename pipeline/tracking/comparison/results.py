@@ -55,6 +55,8 @@ class MethodResult:
         chosen: number of the trial whose settings were trained anew.
         settings: that it drew, by dotted path.
         finals: those that have ended, by seed.
+        anew_interval: 95 %, over prompts and training seeds, of what the chosen member covers by
+            itself, judged anew; None where there is nothing prompt by prompt.
         means: over the seeds that did not diverge, by metric.
         intervals: 95 %, over those seeds and the prompts.
         differences: what the method has more than the target's baseline, by metric and with 95 %
@@ -73,6 +75,7 @@ class MethodResult:
     chosen: int | None
     settings: Mapping[str, Any]
     finals: tuple[FinalResult, ...]
+    anew_interval: Interval | None
     means: Mapping[str, float]
     intervals: Mapping[str, Interval]
     differences: Mapping[str, Interval]

@@ -17,7 +17,7 @@ from pipeline.search.comparison_record import ComparisonRecord, FinalRecord, Pai
 from pipeline.search.member import front_of
 from pipeline.search.pareto import hypervolume, reference_point
 from pipeline.search.records import SweepRecord
-from pipeline.tracking.comparison.differences import differences
+from pipeline.tracking.comparison.differences import Covered, differences
 from pipeline.tracking.comparison.results import (
     FinalResult,
     Member,
@@ -25,7 +25,12 @@ from pipeline.tracking.comparison.results import (
     Results,
     TargetResult,
 )
-from pipeline.tracking.comparison.volumes import SearchVolumes, volumes_of
+from pipeline.tracking.comparison.volumes import (
+    Volumes,
+    VolumesBySeed,
+    volumes_anew,
+    volumes_of,
+)
 
 _BOOTSTRAP_SEED: Final = 0
 
@@ -43,7 +48,7 @@ def results_of(record: ComparisonRecord) -> Results:
 def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
     begun = [each for each in pairs if each.has_begun]
     first = pairs[0]
-    volumes = {each.pair: _volumes(each) for each in begun}
+    volumes = {each.pair: _covered_by(each) for each in begun}
     unsorted = [
         _method(
             each,
@@ -85,27 +90,40 @@ def _searches(record: PairRecord) -> dict[int, SweepRecord]:
     return {record.space.budget.seed: record.sweep, **ended}
 
 
-def _volumes(record: PairRecord) -> SearchVolumes:
-    found = {seed: volumes_of(s, _BOOTSTRAP_SEED) for seed, s in _searches(record).items()}
+def _covered_by(record: PairRecord) -> Covered:
+    objectives = record.space.objectives
+    searched = {seed: volumes_of(s, _BOOTSTRAP_SEED) for seed, s in _searches(record).items()}
+    anew = {
+        final.seed: volumes_anew(final.report, objectives, _BOOTSTRAP_SEED)
+        for final in record.finals
+        if final.report is not None
+    }
+    return Covered(*(_known(record, found) for found in (searched, anew)))
+
+
+def _known(record: PairRecord, found: Mapping[int, Volumes | None]) -> VolumesBySeed:
     known = {seed: volumes for seed, volumes in found.items() if volumes is not None}
-    return SearchVolumes(record.pair.method, known)
+    return VolumesBySeed(record.pair.method, known)
 
 
 def _method(
-    record: PairRecord, volumes: SearchVolumes, against_first: Mapping[str, Interval]
+    record: PairRecord, covered: Covered, against_first: Mapping[str, Interval]
 ) -> MethodResult:
     trials = [trial for sweep in record.sweeps for trial in sweep.trials]
     states = [trial.state for trial in trials]
     found = _searches(record)
     searches = {seed: _covered(sweep, record.space.objectives) for seed, sweep in found.items()}
-    all_known = searches and searches.keys() == volumes.by_seed.keys()
+    volumes = (
+        covered.searched.mean() if searches.keys() == covered.searched.by_seed.keys() else None
+    )
+    anew = covered.anew.mean()
     ended = [final for final in record.finals if final.has_ended]
     return MethodResult(
         method=record.pair.method,
         has_ended=record.has_ended,
         front=() if record.sweep is None else _front(record.sweep),
         hypervolume=sum(searches.values()) / len(searches) if searches else None,
-        hypervolume_interval=volumes.mean(searches).interval() if all_known else None,
+        hypervolume_interval=None if volumes is None else volumes.interval(),
         searches=searches,
         complete=states.count("complete"),
         failed=states.count("failed") + states.count("pruned"),
@@ -113,6 +131,7 @@ def _method(
         chosen=None if record.chosen is None else record.chosen.number,
         settings={} if record.chosen is None else dict(record.chosen.params),
         finals=tuple(_final(final) for final in ended),
+        anew_interval=None if anew is None else anew.interval(),
         means=means_of(_reports(record)),
         intervals=intervals_of(_reports(record)),
         differences=against_first,

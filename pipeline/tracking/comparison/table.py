@@ -24,6 +24,7 @@ _DIFFERENCES: Final = {
     "cra": "CRA",
     "alignment": "CLIP, share of the base's",
     "hypervolume": "hypervolume",
+    "hypervolume_anew": "judged anew",
 }
 _NOTHING: Final = "–"  # noqa: RUF001 - a dash, as tables have it
 
@@ -41,9 +42,9 @@ def table_of_results(results: Results) -> str:
         f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}); means, with 95 % "
         "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search, with "
         f"intervals over its prompts{_of_searches(results)}. Judged anew: the hypervolume of that "
-        "chosen member by itself, mean, least and most of the training seeds; in the first table "
-        "it stands behind the arrow. Differences: on the same prompts and with the same seeds; "
-        "**bold** where the interval does not hold zero."
+        "chosen member by itself, with an interval over prompts and training seeds, and the least "
+        "and the most of several; in the first table it stands behind the arrow. Differences: on "
+        "the same prompts and with the same seeds; **bold** where the interval does not hold zero."
     )
     head = [f"# {results.comparison}", "", caption, *_table_of(overview(results))]
     return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
@@ -129,7 +130,10 @@ def _volume_anew(target: TargetResult, method: MethodResult) -> str:
     found = covered_anew(target, method)
     if found is None:
         return _NOTHING
-    return f"{found.mean:.4f} ({found.least:.4f} to {found.most:.4f})"
+    shown = f"{found.mean:.4f}"
+    if method.anew_interval is not None:
+        shown = _with_interval(method.anew_interval, 4)
+    return f"{shown} ({found.least:.4f} to {found.most:.4f})" if found.count > 1 else shown
 
 
 def _with_interval(interval: Interval, digits: int) -> str:

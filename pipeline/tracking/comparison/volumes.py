@@ -1,16 +1,16 @@
-"""How sure hypervolumes of searches are: over prompts by bootstrap, over searches by Student's t.
+"""How sure hypervolumes are: over prompts by bootstrap, over seeds by Student's t.
 
-Prompts judge the trials of every search; of searches there is more than one where a comparison
-asks for other seeds (`search_again`), and never so many that drawing them anew would tell how they
-differ: of two, half of all draws are one of them twice.
+Prompts judge the trials of a search, and the chosen member anew. Searches with other seeds, and
+last trainings, are never so many that drawing them with replacement would tell how they differ: of
+two, half of all draws are one of them twice.
 
-Legend: N trials, n prompts, M objectives, R resamples, S searches.
+Legend: N trials, n prompts, M objectives, R resamples, S seeds.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,19 +26,18 @@ from pipeline.search.places import REPORT
 from pipeline.search.records import SweepRecord
 
 _RESAMPLES: Final = 1000
-_MEAN_SEED: Final = 0
 _BOTH_ENDS: Final = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
 class Volumes:
-    """The hypervolume of a search, or the mean of several, as measured and again and again.
+    """A hypervolume, or the mean or the difference of several, as measured and again and again.
 
     Attributes:
         measured: on all prompts.
         resampled: (R,), each on prompts drawn anew; the r-th draw is the same for all searches of
             a target, so that two of them may be subtracted. Those of a mean are spread by what
-            other searches might have brought, too.
+            other seeds might have brought, too.
         count: values that they are made of, over trials, prompts and objectives.
     """
 
@@ -50,57 +49,63 @@ class Volumes:
         """95 % of the draws."""
         return _interval(self.measured, self.resampled, self.count)
 
-    def minus(self, other: Volumes) -> Interval:
-        """95 % of the differences, draw by draw.
+    def minus(self, other: Volumes) -> Volumes:
+        """The difference, draw by draw.
 
         Two searches that fail on the same prompts are told apart by a smaller difference than
         their own intervals show.
         """
-        difference = self.measured - other.measured
-        return _interval(difference, self.resampled - other.resampled, self.count)
-
-
-def mean_volumes(searches: Sequence[Volumes], seed: Sequence[int]) -> Volumes:
-    """The mean of a method's searches on a target.
-
-    Each draw is the mean on prompts drawn anew, plus the standard error of the mean over searches
-    times a value of Student's distribution with S - 1 degrees of freedom: were the prompts beyond
-    doubt, the interval would be that of the t test (Student 1908), very wide for two searches.
-
-    Args:
-        searches: S, at least one; of a single one it is what comes back, as it does not tell how
-            another one would have ended.
-        seed: of Student's values, another one for every method.
-    """
-    count = len(searches)
-    if count == 1:
-        return searches[0]
-    measured = np.array([each.measured for each in searches])
-    on_prompts = np.mean([each.resampled for each in searches], axis=0)
-    error = measured.std(ddof=1) / np.sqrt(count)
-    luck = np.random.default_rng(seed).standard_t(count - 1, size=on_prompts.shape)
-    return Volumes(
-        float(measured.mean()), on_prompts + error * luck, sum(each.count for each in searches)
-    )
+        return Volumes(self.measured - other.measured, self.resampled - other.resampled, self.count)
 
 
 @dataclass(frozen=True)
-class SearchVolumes:
-    """The hypervolumes of a method's searches on a target.
+class VolumesBySeed:
+    """What a method covers on a target with one seed after the other.
 
     Attributes:
         method: its name.
-        by_seed: of those that may be resampled, by the search's seed.
+        by_seed: a search's hypervolume by the search's seed, or a last training's by its own.
     """
 
     method: str
     by_seed: Mapping[int, Volumes]
 
-    def mean(self, seeds: Collection[int]) -> Volumes:
-        """Of the searches with some seeds, see `mean_volumes`."""
-        # Of a method's own draws: they would not change if there were another method.
-        own = zlib.crc32(self.method.encode())
-        return mean_volumes([self.by_seed[seed] for seed in seeds], (_MEAN_SEED, own))
+    def mean(self) -> Volumes | None:
+        """Their mean, see `mean_volumes`; None of none."""
+        if not self.by_seed:
+            return None
+        # Of a method's own: its interval would not change if there were another method.
+        return mean_volumes(list(self.by_seed.values()), zlib.crc32(self.method.encode()))
+
+    def minus(self, other: VolumesBySeed) -> VolumesBySeed:
+        """The differences, of the seeds that both have."""
+        shared = [seed for seed in self.by_seed if seed in other.by_seed]
+        found = {seed: self.by_seed[seed].minus(other.by_seed[seed]) for seed in shared}
+        return VolumesBySeed(self.method, found)
+
+
+def mean_volumes(volumes: Sequence[Volumes], seed: int) -> Volumes:
+    """The mean over seeds, with what other seeds might have brought.
+
+    Each draw is the mean on prompts drawn anew, plus the standard error of the mean over seeds
+    times a value of Student's distribution with S - 1 degrees of freedom: were the prompts beyond
+    doubt, the interval would be that of the t test (Student 1908), very wide for two seeds; and
+    that of the paired test, where they are differences.
+
+    Args:
+        volumes: S, at least one; of a single one it is what comes back, as it does not tell how
+            another one would have ended.
+        seed: of Student's values.
+    """
+    count = len(volumes)
+    if count == 1:
+        return volumes[0]
+    measured = np.array([each.measured for each in volumes])
+    on_prompts = np.mean([each.resampled for each in volumes], axis=0)
+    error = measured.std(ddof=1) / np.sqrt(count)
+    luck = np.random.default_rng(seed).standard_t(count - 1, size=on_prompts.shape)
+    drawn = on_prompts + error * luck
+    return Volumes(float(measured.mean()), drawn, sum(each.count for each in volumes))
 
 
 def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
@@ -124,18 +129,40 @@ def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
     paths = [trial.folder / REPORT for trial in complete]
     if not paths or not all(path.is_file() for path in paths):
         return None
-    values = [values_by_prompt(Report.load(path)) for path in paths]
-    if not set(sweep.objectives) <= set(values[0]):
+    measured = [trial.values or () for trial in complete]
+    return _volumes([Report.load(path) for path in paths], measured, sweep.objectives, seed)
+
+
+def volumes_anew(report: Report, objectives: Mapping[str, Objective], seed: int) -> Volumes | None:
+    """Resample over the prompts what a chosen member covers by itself, judged anew.
+
+    Args:
+        report: the last judgement.
+        objectives: metric -> direction.
+        seed: of the draws.
+
+    Returns:
+        None where an objective was not measured in it, or has no values prompt by prompt.
+    """
+    if any(name not in report.metrics for name in objectives):
         return None
-    tables = [np.stack([each[name] for each in values]) for name in sweep.objectives]
-    directions = list(sweep.objectives.values())
-    measured = hypervolume(
-        [trial.values or () for trial in complete],
-        reference_point(directions),
-        directions,
-    )
+    return _volumes([report], [[report.metrics[name] for name in objectives]], objectives, seed)
+
+
+def _volumes(
+    reports: Sequence[Report],
+    measured: Sequence[Sequence[float]],
+    objectives: Mapping[str, Objective],
+    seed: int,
+) -> Volumes | None:
+    values = [values_by_prompt(report) for report in reports]
+    if not set(objectives) <= set(values[0]):
+        return None
+    tables = [np.stack([each[name] for each in values]) for name in objectives]
+    directions = list(objectives.values())
+    volume = hypervolume(measured, reference_point(directions), directions)
     resampled = resampled_volumes(tables, directions, seed)
-    return Volumes(measured, resampled, sum(table.size for table in tables))
+    return Volumes(volume, resampled, sum(table.size for table in tables))
 
 
 def resampled_volumes(
