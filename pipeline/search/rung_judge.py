@@ -111,14 +111,30 @@ def judge_at_rung(
         store: of the base's pictures.
     """
     settings = _settings(experiment)
-    steps = experiment.evaluation.steps if settings.steps is None else settings.steps
+    few = rung_prompts(prompt_set, settings.prompts)
+    sampling = {
+        "steps": experiment.evaluation.steps if settings.steps is None else settings.steps,
+        "batch": even_batch(
+            len(few.forget_test) + len(few.retain_test), experiment.evaluation.batch
+        ),
+    }
     changed = {
-        "evaluation": experiment.evaluation.model_copy(update={"steps": steps}),
+        "evaluation": experiment.evaluation.model_copy(update=sampling),
         "concept": experiment.concept.model_copy(update={"erased": ()}),
     }
-    few = rung_prompts(prompt_set, settings.prompts)
     evaluation = evaluate(model, few, experiment.model_copy(update=changed), store, base=base)
     return dict(evaluation.report.metrics)
+
+
+def even_batch(pictures: int, most: int) -> int:
+    """The least batch that needs no more of them: the last one is filled up, and costs as any.
+
+    Args:
+        pictures: to make.
+        most: pictures at once.
+    """
+    batches = math.ceil(pictures / most)
+    return math.ceil(pictures / batches)
 
 
 def rung_prompts(prompt_set: PromptSet, count: int) -> PromptSet:

@@ -22,7 +22,7 @@ from pipeline.search.live import PlainView
 from pipeline.search.outcome import Outcome
 from pipeline.search.records import read_sweep
 from pipeline.search.rung import RungReport, measured, note_verdict
-from pipeline.search.rung_judge import rung_prompts
+from pipeline.search.rung_judge import even_batch, rung_prompts
 from pipeline.search.study import SweepStudy, load_study
 from pipeline.search.sweep import run_sweep
 from pipeline.search.trial import run_trial
@@ -120,6 +120,15 @@ def test_few_prompts_show_each_concept_and_as_much_of_it_as_all(concepts: int) -
     everything = rung_prompts(whole, 1000)
     assert everything.retain_test == whole.retain_test
     assert everything.forget_test == whole.forget_test
+
+
+@pytest.mark.parametrize(
+    ("pictures", "most", "batch"), [(24, 32, 24), (32, 32, 32), (40, 32, 20), (65, 32, 22)]
+)
+def test_a_rung_fills_up_no_more_of_a_batch_than_it_must(
+    pictures: int, most: int, batch: int
+) -> None:
+    assert even_batch(pictures, most) == batch
 
 
 class Sweep:
