@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, TypeGuard
@@ -27,6 +27,9 @@ _HASHED: Final = ("*/*.json", "*/*.txt", "*/*.safetensors")
 
 _FLAT: Final = (".json", ".txt", ".model", ".jinja", ".safetensors")
 """Endings of what transformers reads of a folder of its own."""
+
+_MOST_LAYERS: Final = 1000
+"""More than any model has, and soon built."""
 
 _PICKLED: Final = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _MOST_SHOWN: Final = 3
@@ -130,16 +133,50 @@ def check_links(family: Family, folder: Path) -> None:
         check_shards(folder / part, folder)
 
 
-def check_flat(folder: Path) -> None:
-    """The same for a folder in transformers' layout, and that no pickle is named as a shard.
+def check_layers(part: Path) -> None:
+    """Make sure that a part's configuration asks for no more layers than can be built.
+
+    Libraries build what it says before they look at the weights: ten million layers take for ever.
+
+    Args:
+        part: the folder of its `config.json`; a missing one is the loader's to tell of.
 
     Raises:
-        ValueError: a file is a link that leads elsewhere, or an index names such files.
+        ValueError: it asks for more.
+    """
+    path = part / "config.json"
+    for name, count in _layers(load_object(path, REMEDY)) if path.is_file() else ():
+        if count > _MOST_LAYERS:
+            raise ValueError(
+                f"{path}: expected {name} of at most {_MOST_LAYERS}, got {count:g}; {REMEDY}"
+            )
+
+
+def _layers(node: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """(Setting, number) of all that counts layers or blocks, however deep."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            is_count = any(word in str(key) for word in ("layers", "blocks"))
+            yield from _layers(value, str(key) if is_count else "")
+    elif isinstance(node, list):
+        for value in node:
+            yield from _layers(value, name)
+    elif name and isinstance(node, (int, float)):
+        yield name, node
+
+
+def check_flat(folder: Path) -> None:
+    """The same for a folder in transformers' layout, its shards and its number of layers.
+
+    Raises:
+        ValueError: a file is a link that leads elsewhere, an index names anything but safetensors,
+            or the configuration more layers than can be built.
     """
     for path in folder.iterdir():
         if path.suffix in _FLAT:
             _check_link(folder, path)
     check_shards(folder, folder)
+    check_layers(folder)
 
 
 def check_shards(part: Path, folder: Path) -> None:
@@ -219,7 +256,7 @@ def _texts_of(family: Family, folder: Path) -> list[str]:
     """Parts without weights: scheduler and tokenizers."""
     index = index_of(folder)
     unused = {*family.parts, *family.unused_in(folder)}
-    named = [name for name, value in index.items() if isinstance(value, list) and value[0]]
+    named = [name for name, value in index.items() if isinstance(value, list) and any(value[:1])]
     # A name is a folder's: one that is a path would lead out of the model's.
     return [name for name in named if name not in unused and name.isidentifier()]
 

@@ -17,6 +17,7 @@ from pipeline.config.user_path import user_path
 from pipeline.diffusion.families import Family
 from pipeline.diffusion.files import (
     INDEX,
+    check_layers,
     check_links,
     check_weights,
     family_of,
@@ -109,7 +110,7 @@ def locate(base: str, revision: str | None = None) -> Located:
         folder = path.resolve()
         family = family_of(folder)
         check_weights(family, folder, names_in(folder), folder)
-        check_links(family, folder)
+        _check(family, folder)
         return Located(folder, family)
     if not may_be_hub_id(base):
         raise ValueError(
@@ -125,8 +126,14 @@ def locate(base: str, revision: str | None = None) -> Located:
     needed = patterns(family, first.folder)
     found = cached(base, needed, first.commit) or fetch("model", base, needed, first.commit)
     check_weights(family, found.folder, names_in(found.folder), base)
-    check_links(family, found.folder)
+    _check(family, found.folder)
     return Located(found.folder, family, found.commit)
+
+
+def _check(family: Family, folder: Path) -> None:
+    check_links(family, folder)
+    for part in family.parts_in(folder):
+        check_layers(folder / part)
 
 
 def stored_dtype(part: Path) -> torch.dtype:

@@ -1,8 +1,7 @@
 """A comparison from its first search to its last training, and on from wherever it was stopped.
 
-Every pair is searched and its chosen member judged; then, where `search_again` asks for it, all are
-searched once more with the next seed, and so on: whenever it is stopped, no pair has been searched
-more than once oftener than another.
+Every pair that is to be run is searched and its chosen member judged; then, where `search_again`
+asks for it, all of them are searched with the next seed before any is with the one after it.
 """
 
 from __future__ import annotations

@@ -103,6 +103,9 @@ def judge_at_rung(
 ) -> dict[str, float]:
     """The metrics of a report on a few prompts: the same ones, and seeds, for every trial.
 
+    Batches are as large as the pictures need. Where that is less than elsewhere the base's pictures
+    are made for the rungs too, once, as those of another batch differ in their last bits.
+
     Args:
         model: to judge; the base itself, so that its pictures are there when trials ask.
         base: that it is compared with.

@@ -83,29 +83,68 @@ def test_a_part_of_another_library_is_refused(folder: Path) -> None:
         load_model(folder)
 
 
+def tried(folder: Path, path: Path, setting: str, value: object) -> str | None:
+    """What a model is refused with one setting of a file changed; None if it loads."""
+    written = path.read_text()
+    path.write_text(json.dumps({**json.loads(written), setting: value}))
+    try:
+        load_model(folder)
+    except ValueError as error:
+        return str(error)
+    finally:
+        path.write_text(written)
+    return None
+
+
 @pytest.mark.parametrize("kind", ["model_index", "config", "scheduler_config", "tokenizer_config"])
 def test_a_damaged_configuration_is_loaded_or_refused_in_one_line(folder: Path, kind: str) -> None:
     generator = np.random.default_rng(len(kind))
     refusals = []
     for path in sorted(folder.rglob(f"{kind}.json")):
-        written = path.read_text()
-        tree = json.loads(written)
-        settings = sorted(tree)
+        settings = sorted(json.loads(path.read_text()))
         for place, value in generator.integers((len(settings), len(WRONG)), size=(6, 2)):
-            path.write_text(json.dumps({**tree, settings[place]: WRONG[value]}))
-            try:
-                load_model(folder)
-            except ValueError as error:
-                refusals.append(str(error))
-        path.write_text(written)
-    assert refusals
-    assert not [text for text in refusals if "\n" in text]
+            refusals.append(tried(folder, path, settings[place], WRONG[value]))
+    assert any(refusals)
+    assert not [text for text in refusals if text is not None and "\n" in text]
 
 
-def test_a_damaged_header_of_weights_is_refused_in_one_line(folder: Path) -> None:
+@pytest.mark.fuzz
+@pytest.mark.timeout(1200)
+def test_every_setting_of_a_model_may_be_anything(folder: Path) -> None:
+    refusals = {}
+    for path in sorted(folder.rglob("*.json")):
+        for setting in json.loads(path.read_text()):
+            for value in WRONG:
+                refusals[path, setting, str(value)] = tried(folder, path, setting, value)
+    assert not {case: text for case, text in refusals.items() if text and "\n" in text}
+
+
+@pytest.mark.parametrize(
+    ("part", "setting", "value"),
+    [
+        ("text_encoder", "num_hidden_layers", 10**12),
+        ("unet", "reverse_transformer_layers_per_block", [10**7]),
+        ("vae", "layers_per_block", 1e30),
+    ],
+)
+def test_more_layers_than_can_be_built_are_refused(
+    folder: Path, part: str, setting: str, value: object
+) -> None:
+    refusal = tried(folder, folder / part / "config.json", setting, value)
+    assert refusal is not None
+    assert f"expected {setting} of at most 1000, got 1e+" in refusal
+
+
+def test_an_empty_list_in_an_index_names_no_part(folder: Path) -> None:
+    assert tried(folder, folder / "model_index.json", "_diffusers_version", []) is None
+
+
+@pytest.mark.parametrize("places", [(0, 8), (8, 400)], ids=["length", "header"])
+def test_damaged_weights_are_refused_in_one_line(folder: Path, places: tuple[int, int]) -> None:
     weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
     written = weights.read_bytes()
-    for place, bit in np.random.default_rng(0).integers((8, 8), size=(8, 2)):
+    low, high = places
+    for place, bit in np.random.default_rng(0).integers((low, 0), (high, 8), size=(8, 2)):
         damaged = bytearray(written)
         damaged[place] ^= 1 << int(bit)
         weights.write_bytes(damaged)

@@ -53,14 +53,32 @@ def test_the_truth_is_covered_as_often_as_the_level_says() -> None:
     assert covered / trials == pytest.approx(0.9, abs=0.02 + 4 * np.sqrt(0.9 * 0.1 / trials))
 
 
-def test_trainings_are_resampled_and_not_only_prompts() -> None:
-    # Without spread inside trainings all that is left is the spread between them: a binomial.
-    table = [np.full(50, value) for value in (0.0, 1.0) * 8]
+@pytest.mark.parametrize("count", [2, 3, 16])
+def test_of_seeds_alone_it_is_the_interval_of_the_t_test(count: int) -> None:
+    # Without spread inside trainings all that is left is the spread between them.
+    values = skewed(count)
+    table = [np.full(50, value) for value in values]
     found = bootstrap_interval(table, seed=0, resamples=20_000)
-    low, high = stats.binom.ppf([0.025, 0.975], 16, 0.5) / 16
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1 / 16 + 1e-9)
+    half = stats.t.ppf(0.975, count - 1) * stats.sem(values)
+    assert (found.low, found.high) == pytest.approx(
+        (values.mean() - half, values.mean() + half), abs=0.01 * half
+    )
     within = bootstrap_interval([np.concatenate(table)], seed=0, resamples=2000)
     assert found.high - found.low > 4 * (within.high - within.low)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_few_trainings_cover_the_truth_as_often_as_the_level_says(count: int) -> None:
+    generator = np.random.default_rng(count)
+    trials, covered = 600, 0
+    for _ in range(trials):
+        trainings = generator.normal(0, 0.05, (count, 1))
+        table = (
+            trainings + generator.normal(0, 0.1, (1, 40)) + generator.normal(0, 0.1, (count, 40))
+        )
+        found = bootstrap_interval(table, seed=0, resamples=400)
+        covered += found.low <= 0 <= found.high
+    assert 0.92 < covered / trials < 0.985
 
 
 def test_the_same_training_three_times_is_as_sure_as_once() -> None:
@@ -76,7 +94,9 @@ def test_the_spread_of_trainings_and_of_prompts_add_up() -> None:
     trainings, prompts = generator.normal(0, 0.3, (12, 1)), generator.normal(0, 0.5, (1, 40))
     found = bootstrap_interval(trainings + prompts, seed=0, resamples=20_000)
     # Variance of the mean of a table without any interaction of rows and columns.
-    half = stats.norm.ppf(0.975) * np.sqrt(np.var(trainings) / 12 + np.var(prompts) / 40)
+    # Between trainings it is Student's with 11 degrees of freedom, nearly normal.
+    between = np.var(trainings, ddof=1) / 12 * 11 / 9
+    half = stats.norm.ppf(0.975) * np.sqrt(between + np.var(prompts) / 40)
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.05)
 
 

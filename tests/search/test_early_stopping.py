@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pipeline.config import SearchSpace
 from pipeline.diffusion import Store
+from pipeline.evaluation.judge import evaluate
 from pipeline.evaluation.report import Report
 from pipeline.prompts import build_prompt_set
 from pipeline.search.halving import Verdict
@@ -22,10 +23,10 @@ from pipeline.search.live import PlainView
 from pipeline.search.outcome import Outcome
 from pipeline.search.records import read_sweep
 from pipeline.search.rung import RungReport, measured, note_verdict
-from pipeline.search.rung_judge import even_batch, rung_prompts
+from pipeline.search.rung_judge import even_batch, judge_at_rung, rung_prompts
 from pipeline.search.study import SweepStudy, load_study
 from pipeline.search.sweep import run_sweep
-from pipeline.search.trial import run_trial
+from pipeline.search.trial import base_model, run_trial
 from tests.search.earlier import put_sweep
 from tests.search.spaces import put_trial, smoke_space, values
 from tests.search.sweeping import worker_of
@@ -129,6 +130,27 @@ def test_a_rung_fills_up_no_more_of_a_batch_than_it_must(
     pictures: int, most: int, batch: int
 ) -> None:
     assert even_batch(pictures, most) == batch
+
+
+def test_a_rung_is_judged_in_even_batches(tmp_path: Path) -> None:
+    space = smoke_space(budget={"early_stopping": {**SETTINGS, "prompts": 9}})
+    experiment = space.fill(values(space))
+    assert experiment.evaluation.batch == 8
+    base, own = base_model(experiment), Store(tmp_path)
+    prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
+    judge_at_rung(base, base, prompt_set, experiment, own)
+
+    def made_by(batch: int) -> int:
+        """Files that the store gets by the same judgement in batches of this size."""
+        before = sum(1 for _ in tmp_path.rglob("*"))
+        sampling = {"steps": SETTINGS["steps"], "batch": batch}
+        evaluation = experiment.evaluation.model_copy(update=sampling)
+        asked = experiment.model_copy(update={"evaluation": evaluation})
+        evaluate(base, rung_prompts(prompt_set, 9), asked, own, base=base)
+        return sum(1 for _ in tmp_path.rglob("*")) - before
+
+    assert made_by(5) == 0, "nine pictures are two batches of five"
+    assert made_by(8) > 0
 
 
 class Sweep:

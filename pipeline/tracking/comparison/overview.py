@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from pipeline.tracking.comparison.anew import covered_anew
 from pipeline.tracking.comparison.results import MethodResult, Results, TargetResult
 
 _KEPT: Final = {
@@ -63,11 +62,11 @@ def _mean_volume(found: Found, names: list[str]) -> float:
 
 
 def _volume(found: Found, name: str) -> str:
-    volume = found[name][1].hypervolume if name in found else None
-    if volume is None:
+    method = found[name][1] if name in found else None
+    if method is None or method.hypervolume is None:
         return _NOTHING
-    anew = covered_anew(*found[name])
-    return f"{volume:.4f}" if anew is None else f"{volume:.4f} → {anew.mean:.4f}"
+    anew = "" if method.hypervolume_anew is None else f" → {method.hypervolume_anew:.4f}"
+    return f"{method.hypervolume:.4f}{anew}"
 
 
 def _least(found: Found, metric: str) -> str:

@@ -42,11 +42,12 @@ class MethodResult:
 
     Attributes:
         method: its name.
-        has_ended: whether nothing is left to run.
+        is_judged: whether its chosen member is, with all training seeds, or there is none.
+        has_ended: whether nothing is left to run, searches with other seeds included.
         front: of its first search; empty where nothing was searched.
         hypervolume: that a front covers, mean of its searches; None where nothing was searched.
-        hypervolume_interval: 95 %, over the prompts that judged the trials, and over searches if
-            there are several; None where the objectives have no values prompt by prompt.
+        hypervolume_interval: 95 %, over the prompts that judged the trials and, if there are
+            several, over searches; None where the objectives have no values prompt by prompt.
         searches: hypervolume of each search by its seed: of the first one, and of those with other
             seeds that have ended.
         complete: trials of all searches.
@@ -55,8 +56,11 @@ class MethodResult:
         chosen: number of the trial whose settings were trained anew.
         settings: that it drew, by dotted path.
         finals: those that have ended, by seed.
-        anew_interval: 95 %, over prompts and training seeds, of what the chosen member covers by
-            itself, judged anew; None where there is nothing prompt by prompt.
+        hypervolume_anew: what the chosen member covers by itself, judged anew, mean over training
+            seeds; None before the first.
+        anew_interval: 95 %, over prompts and, if there are several, training seeds; None where
+            there is nothing prompt by prompt.
+        anew: the same by training seed.
         means: over the seeds that did not diverge, by metric.
         intervals: 95 %, over those seeds and the prompts.
         differences: what the method has more than the target's baseline, by metric and with 95 %
@@ -64,6 +68,7 @@ class MethodResult:
     """
 
     method: str
+    is_judged: bool
     has_ended: bool
     front: tuple[Member, ...]
     hypervolume: float | None
@@ -75,7 +80,9 @@ class MethodResult:
     chosen: int | None
     settings: Mapping[str, Any]
     finals: tuple[FinalResult, ...]
+    hypervolume_anew: float | None
     anew_interval: Interval | None
+    anew: Mapping[int, float]
     means: Mapping[str, float]
     intervals: Mapping[str, Interval]
     differences: Mapping[str, Interval]

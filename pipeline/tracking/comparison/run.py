@@ -18,7 +18,6 @@ from pipeline.search.comparison_record import ComparisonRecord
 from pipeline.search.files import read_json, write_json
 from pipeline.search.locking import folder_lock
 from pipeline.search.places import RESULTS
-from pipeline.tracking.comparison.anew import covered_anew
 from pipeline.tracking.comparison.files import TABLE, figure_names
 from pipeline.tracking.comparison.results import Results
 from pipeline.tracking.connection import connect, experiment_id
@@ -97,9 +96,8 @@ def main_numbers(results: Results) -> Iterator[tuple[str, float]]:
                 yield f"{prefix}/{name}", value
             if method.hypervolume is not None:
                 yield f"{prefix}/hypervolume", method.hypervolume
-            anew = covered_anew(target, method)
-            if anew is not None:
-                yield f"{prefix}/hypervolume_anew", anew.mean
+            if method.hypervolume_anew is not None:
+                yield f"{prefix}/hypervolume_anew", method.hypervolume_anew
             if method.trial_seconds is not None:
                 yield f"{prefix}/trial_seconds", method.trial_seconds
 

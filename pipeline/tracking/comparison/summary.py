@@ -8,28 +8,20 @@ from itertools import groupby
 from typing import Final
 
 from pipeline import __version__
-from pipeline.config import Objective
 from pipeline.config.fairness import example
 from pipeline.evaluation.by_prompt import values_by_prompt
 from pipeline.evaluation.intervals import Interval, bootstrap_interval
 from pipeline.evaluation.report import Report
 from pipeline.search.comparison_record import ComparisonRecord, FinalRecord, PairRecord
 from pipeline.search.member import front_of
-from pipeline.search.pareto import hypervolume, reference_point
-from pipeline.search.records import SweepRecord
-from pipeline.tracking.comparison.differences import Covered, differences
+from pipeline.tracking.comparison.covered import Covered, by_chosen, by_searches
+from pipeline.tracking.comparison.differences import differences
 from pipeline.tracking.comparison.results import (
     FinalResult,
     Member,
     MethodResult,
     Results,
     TargetResult,
-)
-from pipeline.tracking.comparison.volumes import (
-    Volumes,
-    VolumesBySeed,
-    volumes_anew,
-    volumes_of,
 )
 
 _BOOTSTRAP_SEED: Final = 0
@@ -48,19 +40,21 @@ def results_of(record: ComparisonRecord) -> Results:
 def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
     begun = [each for each in pairs if each.has_begun]
     first = pairs[0]
-    volumes = {each.pair: _covered_by(each) for each in begun}
-    unsorted = [
-        _method(
-            each,
-            volumes[each.pair],
-            {}
-            if each is first or first.pair not in volumes
-            else differences(each, first, (volumes[each.pair], volumes[first.pair])),
-        )
-        for each in begun
-    ]
+    searched = {each.pair: by_searches(each) for each in begun}
+    anew = {each.pair: by_chosen(each) for each in begun}
+    unsorted = []
+    for each in begun:
+        against_first: dict[str, Interval | None] = {}
+        if each is not first and first in begun:
+            against_first = {
+                **differences(each, first),
+                "hypervolume": searched[each.pair].minus(searched[first.pair]),
+                "hypervolume_anew": anew[each.pair].minus(anew[first.pair]),
+            }
+        known = {name: interval for name, interval in against_first.items() if interval is not None}
+        unsorted.append(_method(each, searched[each.pair], anew[each.pair], known))
     methods = sorted(unsorted, key=lambda each: _rank(each.hypervolume))
-    searched = next((each.sweep for each in begun if each.sweep is not None), None)
+    sweep = next((each.sweep for each in begun if each.sweep is not None), None)
     reports = [report for each in begun for report in _reports(each)]
     shared = example(first.space)
     return TargetResult(
@@ -68,7 +62,7 @@ def _target(name: str, pairs: list[PairRecord]) -> TargetResult:
         concept=shared.concept.model_dump(mode="json", exclude_defaults=True),
         objectives=dict(shared.objectives),
         base=dict(reports[0].base_metrics) if reports else {},
-        searched_base=dict(searched.base_metrics) if searched is not None else {},
+        searched_base=dict(sweep.base_metrics) if sweep is not None else {},
         baseline=first.pair.method,
         methods=tuple(methods),
         waiting=tuple(each.pair.method for each in pairs if each not in begun),
@@ -79,74 +73,34 @@ def _rank(volume: float | None) -> float:
     return math.inf if volume is None else -volume
 
 
-def _searches(record: PairRecord) -> dict[int, SweepRecord]:
-    """What a method's hypervolume is the mean of, by seed.
-
-    Of those with other seeds only what has ended: one that goes on would only lower it.
-    """
-    if record.sweep is None:
-        return {}
-    ended = {each.seed: each.sweep for each in record.again if each.sweep and each.has_ended}
-    return {record.space.budget.seed: record.sweep, **ended}
-
-
-def _covered_by(record: PairRecord) -> Covered:
-    objectives = record.space.objectives
-    searched = {seed: volumes_of(s, _BOOTSTRAP_SEED) for seed, s in _searches(record).items()}
-    anew = {
-        final.seed: volumes_anew(final.report, objectives, _BOOTSTRAP_SEED)
-        for final in record.finals
-        if final.report is not None
-    }
-    return Covered(*(_known(record, found) for found in (searched, anew)))
-
-
-def _known(record: PairRecord, found: Mapping[int, Volumes | None]) -> VolumesBySeed:
-    known = {seed: volumes for seed, volumes in found.items() if volumes is not None}
-    return VolumesBySeed(record.pair.method, known)
-
-
 def _method(
-    record: PairRecord, covered: Covered, against_first: Mapping[str, Interval]
+    record: PairRecord, searched: Covered, anew: Covered, against_first: Mapping[str, Interval]
 ) -> MethodResult:
     trials = [trial for sweep in record.sweeps for trial in sweep.trials]
     states = [trial.state for trial in trials]
-    found = _searches(record)
-    searches = {seed: _covered(sweep, record.space.objectives) for seed, sweep in found.items()}
-    volumes = (
-        covered.searched.mean() if searches.keys() == covered.searched.by_seed.keys() else None
-    )
-    anew = covered.anew.mean()
+    members = [] if record.sweep is None else front_of(record.sweep)
     ended = [final for final in record.finals if final.has_ended]
     return MethodResult(
         method=record.pair.method,
+        is_judged=record.is_judged,
         has_ended=record.has_ended,
-        front=() if record.sweep is None else _front(record.sweep),
-        hypervolume=sum(searches.values()) / len(searches) if searches else None,
-        hypervolume_interval=None if volumes is None else volumes.interval(),
-        searches=searches,
+        front=tuple(Member(trial.number, trial.values or ()) for trial in members),
+        hypervolume=searched.mean(),
+        hypervolume_interval=searched.interval(),
+        searches=searched.measured,
         complete=states.count("complete"),
         failed=states.count("failed") + states.count("pruned"),
         sweep_seconds=sum(trial.seconds or 0.0 for trial in trials),
         chosen=None if record.chosen is None else record.chosen.number,
         settings={} if record.chosen is None else dict(record.chosen.params),
         finals=tuple(_final(final) for final in ended),
-        anew_interval=None if anew is None else anew.interval(),
+        hypervolume_anew=anew.mean(),
+        anew_interval=anew.interval(),
+        anew=anew.measured,
         means=means_of(_reports(record)),
         intervals=intervals_of(_reports(record)),
         differences=against_first,
     )
-
-
-def _front(sweep: SweepRecord) -> tuple[Member, ...]:
-    return tuple(Member(trial.number, trial.values or ()) for trial in front_of(sweep))
-
-
-def _covered(sweep: SweepRecord, objectives: Mapping[str, Objective]) -> float:
-    """The hypervolume of a search's front, from the worst corner of shares."""
-    directions = list(objectives.values())
-    values = [member.values for member in _front(sweep)]
-    return hypervolume(values, reference_point(directions), directions)
 
 
 def means_of(reports: list[Report]) -> dict[str, float]:

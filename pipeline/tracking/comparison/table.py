@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pipeline.evaluation.intervals import Interval
-from pipeline.tracking.comparison.anew import covered_anew
 from pipeline.tracking.comparison.overview import overview
 from pipeline.tracking.comparison.results import MethodResult, Results, TargetResult
 
@@ -39,12 +38,13 @@ def table_of_results(results: Results) -> str:
     caption = (
         "UA, IRA, CRA, worst neighbour and CLIP: the chosen member of each front, trained anew "
         f"with the seeds {seeds} and judged by the second classifier on fresh pictures "
-        f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}); means, with 95 % "
-        "bootstrap intervals over seeds and prompts. Hypervolume and seconds: the search, with "
-        f"intervals over its prompts{_of_searches(results)}. Judged anew: the hypervolume of that "
-        "chosen member by itself, with an interval over prompts and training seeds, and the least "
-        "and the most of several; in the first table it stands behind the arrow. Differences: on "
-        "the same prompts and with the same seeds; **bold** where the interval does not hold zero."
+        f"({judgement['repeats']} a prompt, seed {judgement['judging_seed']}). Hypervolume and "
+        f"seconds: the search{_of_searches(results)}. Judged anew: the hypervolume of that chosen "
+        "member by itself; in the first table it stands behind the arrow. In brackets: 95 % "
+        "intervals, over prompts by bootstrap and, where there are several seeds, over these by "
+        "Student's t; and the least and the most of several seeds. Differences: on the same "
+        "prompts and the seeds that both methods have; **bold** where the interval does not hold "
+        "zero."
     )
     head = [f"# {results.comparison}", "", caption, *_table_of(overview(results))]
     return "\n".join([*head, *(line for each in results.targets for line in _table(each))]) + "\n"
@@ -56,15 +56,14 @@ def _of_searches(results: Results) -> str:
     if max(counts, default=0) <= 1:
         return ""
     return (
-        "; of a method that was searched with several seeds the mean, with an interval over "
-        "prompts and over searches (Student's t, wide where they are few), and the least and the "
-        "most; fronts, pictures and chosen members are the first search's"
+        ", mean of several with seeds of their own; fronts, pictures and chosen members are the "
+        "first one's"
     )
 
 
 def _table(target: TargetResult) -> list[str]:
     titles = ["method", *_MEASURES.values(), "hypervolume", "judged anew", "seconds a trial"]
-    rows = [_row(target, method) for method in target.methods]
+    rows = [_row(method) for method in target.methods]
     if target.base:
         base = [_number(target.base, name) for name in _MEASURES]
         rows.append(["base", *base, _NOTHING, _NOTHING, _NOTHING])
@@ -96,13 +95,13 @@ def _difference(method: MethodResult, name: str) -> str:
     return f"{f'**{mean}**' if is_sure else mean} [{low}, {high}]"
 
 
-def _row(target: TargetResult, method: MethodResult) -> list[str]:
+def _row(method: MethodResult) -> list[str]:
     seconds = method.trial_seconds
     return [
         method.method,
         *(_measure(method, name) for name in _MEASURES),
         _volume(method),
-        _volume_anew(target, method),
+        _volume_anew(method),
         _NOTHING if seconds is None else f"{seconds:.1f}",
     ]
 
@@ -115,25 +114,24 @@ def _measure(method: MethodResult, name: str) -> str:
 
 
 def _volume(method: MethodResult) -> str:
-    if method.hypervolume is None:
+    volumes = list(method.searches.values())
+    return _of_seeds(method.hypervolume, method.hypervolume_interval, volumes, "searches")
+
+
+def _volume_anew(method: MethodResult) -> str:
+    volumes = list(method.anew.values())
+    return _of_seeds(method.hypervolume_anew, method.anew_interval, volumes, "trainings")
+
+
+def _of_seeds(
+    mean: float | None, interval: Interval | None, values: Sequence[float], name: str
+) -> str:
+    if mean is None:
         return _NOTHING
-    shown = f"{method.hypervolume:.4f}"
-    if method.hypervolume_interval is not None:
-        shown = _with_interval(method.hypervolume_interval, 4)
-    volumes = method.searches.values()
-    if len(volumes) > 1:
-        return f"{shown} ({len(volumes)} searches: {min(volumes):.4f} to {max(volumes):.4f})"
+    shown = f"{mean:.4f}" if interval is None else _with_interval(interval, 4)
+    if len(values) > 1:
+        return f"{shown} ({len(values)} {name}: {min(values):.4f} to {max(values):.4f})"
     return shown
-
-
-def _volume_anew(target: TargetResult, method: MethodResult) -> str:
-    found = covered_anew(target, method)
-    if found is None:
-        return _NOTHING
-    shown = f"{found.mean:.4f}"
-    if method.anew_interval is not None:
-        shown = _with_interval(method.anew_interval, 4)
-    return f"{shown} ({found.least:.4f} to {found.most:.4f})" if found.count > 1 else shown
 
 
 def _with_interval(interval: Interval, digits: int) -> str:
@@ -150,15 +148,17 @@ def _number(values: Mapping[str, float], name: str) -> str:
 def _remarks(method: MethodResult) -> list[str]:
     """What the row doesn't show: trials and trainings that failed, and what is still to come."""
     parts = []
-    if method.searches and method.has_ended and not method.front:
-        parts.append("no trial of the first search is complete: nothing is judged or drawn")
+    if method.searches and method.is_judged and not method.front:
+        which = "the first search" if len(method.searches) > 1 else "the search"
+        parts.append(f"no trial of {which} is complete: nothing is judged or drawn")
     if method.failed:
         parts.append(f"{method.failed} of {method.failed + method.complete} trials failed")
     diverged = [str(final.seed) for final in method.finals if final.failure is not None]
     if diverged:
         parts.append(f"diverged with seed {', '.join(diverged)}, which no mean contains")
     if not method.has_ended:
-        parts.append("not at its end yet")
+        searched = "not searched with all seeds yet" if method.is_judged else "not at its end yet"
+        parts.append(searched)
     return [f"- {method.method}: {'; '.join(parts)}."] if parts else []
 
 

@@ -1,16 +1,14 @@
-"""How sure hypervolumes are: over prompts by bootstrap, over seeds by Student's t.
+"""How sure hypervolumes are: over prompts by bootstrap, over seeds as `intervals` has it.
 
-Prompts judge the trials of a search, and the chosen member anew. Searches with other seeds, and
-last trainings, are never so many that drawing them with replacement would tell how they differ: of
-two, half of all draws are one of them twice.
+Prompts judge the trials of a search, and the chosen member anew; seeds are those of searches, or of
+last trainings.
 
-Legend: N trials, n prompts, M objectives, R resamples, S seeds.
+Legend: N trials, n prompts, M objectives, R resamples.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +16,7 @@ import numpy as np
 
 from pipeline.config import Objective
 from pipeline.evaluation.by_prompt import values_by_prompt
-from pipeline.evaluation.intervals import Interval
+from pipeline.evaluation.intervals import Interval, luck_of_seeds
 from pipeline.evaluation.measures import Floats
 from pipeline.evaluation.report import Report
 from pipeline.search.pareto import hypervolume, reference_point
@@ -35,9 +33,9 @@ class Volumes:
 
     Attributes:
         measured: on all prompts.
-        resampled: (R,), each on prompts drawn anew; the r-th draw is the same for all searches of
-            a target, so that two of them may be subtracted. Those of a mean are spread by what
-            other seeds might have brought, too.
+        resampled: (R,) around it, each on prompts drawn anew; the r-th draw is the same for all
+            searches of a target, so that two of them may be subtracted. Those of a mean are spread
+            by what other seeds might have brought, too.
         count: values that they are made of, over trials, prompts and objectives.
     """
 
@@ -58,54 +56,25 @@ class Volumes:
         return Volumes(self.measured - other.measured, self.resampled - other.resampled, self.count)
 
 
-@dataclass(frozen=True)
-class VolumesBySeed:
-    """What a method covers on a target with one seed after the other.
-
-    Attributes:
-        method: its name.
-        by_seed: a search's hypervolume by the search's seed, or a last training's by its own.
-    """
-
-    method: str
-    by_seed: Mapping[int, Volumes]
-
-    def mean(self) -> Volumes | None:
-        """Their mean, see `mean_volumes`; None of none."""
-        if not self.by_seed:
-            return None
-        # Of a method's own: its interval would not change if there were another method.
-        return mean_volumes(list(self.by_seed.values()), zlib.crc32(self.method.encode()))
-
-    def minus(self, other: VolumesBySeed) -> VolumesBySeed:
-        """The differences, of the seeds that both have."""
-        shared = [seed for seed in self.by_seed if seed in other.by_seed]
-        found = {seed: self.by_seed[seed].minus(other.by_seed[seed]) for seed in shared}
-        return VolumesBySeed(self.method, found)
-
-
-def mean_volumes(volumes: Sequence[Volumes], seed: int) -> Volumes:
-    """The mean over seeds, with what other seeds might have brought.
-
-    Each draw is the mean on prompts drawn anew, plus the standard error of the mean over seeds
-    times a value of Student's distribution with S - 1 degrees of freedom: were the prompts beyond
-    doubt, the interval would be that of the t test (Student 1908), very wide for two seeds; and
-    that of the paired test, where they are differences.
-
-    Args:
-        volumes: S, at least one; of a single one it is what comes back, as it does not tell how
-            another one would have ended.
-        seed: of Student's values.
-    """
-    count = len(volumes)
-    if count == 1:
-        return volumes[0]
+def mean_volumes(volumes: Collection[Volumes]) -> Volumes:
+    """The mean over seeds, one or more, spread by what other seeds might have brought."""
     measured = np.array([each.measured for each in volumes])
     on_prompts = np.mean([each.resampled for each in volumes], axis=0)
-    error = measured.std(ddof=1) / np.sqrt(count)
-    luck = np.random.default_rng(seed).standard_t(count - 1, size=on_prompts.shape)
-    drawn = on_prompts + error * luck
+    drawn = on_prompts + luck_of_seeds(measured, len(on_prompts))
     return Volumes(float(measured.mean()), drawn, sum(each.count for each in volumes))
+
+
+def difference(own: Mapping[int, Volumes], other: Mapping[int, Volumes]) -> Interval | None:
+    """What one method covers more than another, by the seeds that both have; None if there is none.
+
+    Args:
+        own: by seed.
+        other: what is subtracted, seed by seed and prompt by prompt.
+    """
+    shared = [seed for seed in own if seed in other]
+    if not shared:
+        return None
+    return mean_volumes([own[seed].minus(other[seed]) for seed in shared]).interval()
 
 
 def volumes_of(sweep: SweepRecord, seed: int) -> Volumes | None:
@@ -162,7 +131,10 @@ def _volumes(
     directions = list(objectives.values())
     volume = hypervolume(measured, reference_point(directions), directions)
     resampled = resampled_volumes(tables, directions, seed)
-    return Volumes(volume, resampled, sum(table.size for table in tables))
+    # The best of many trials on other prompts is luckier than the best on these: by as much as all
+    # draws are above what was measured.
+    centred = resampled - resampled.mean() + volume
+    return Volumes(volume, centred, sum(table.size for table in tables))
 
 
 def resampled_volumes(
