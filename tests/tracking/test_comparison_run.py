@@ -78,3 +78,16 @@ def test_a_server_that_is_down_is_a_reason_and_no_error(tmp_path: Path) -> None:
     assert reason is not None
     assert "secret" not in reason
     assert "\n" not in reason
+
+
+def test_a_long_table_is_cut_in_the_description_and_whole_in_its_file(
+    database: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "fashion"
+    many = [waiting(f"method-{number:03d}-{'x' * 40}") for number in range(200)]
+    assert send(comparison(folder, pair(folder, "winner"), *many), database) is None
+    note = run_of(database).data.tags["mlflow.note.content"]
+    assert len(note) <= 8000
+    assert note.endswith("\n\nCut here: the rest is in table.md.")
+    assert "| winner |" in note
+    assert "method-199" in (folder / "table.md").read_text()

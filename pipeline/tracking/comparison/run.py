@@ -22,6 +22,7 @@ from pipeline.tracking.comparison.files import TABLE, figure_names
 from pipeline.tracking.comparison.results import Results
 from pipeline.tracking.connection import connect, experiment_id
 from pipeline.tracking.ledger import server_name
+from pipeline.tracking.limits import LONGEST_NOTE, shortened
 from pipeline.tracking.story import NOTE, artifact_link
 from pipeline.tracking.trial_run import log_metrics
 from pipeline.tracking.uri import tracking_uri
@@ -150,7 +151,8 @@ def _description(client: MlflowClient, sent: _Sent, folder: Path) -> str:
     pages = [name for name in sorted(sent.files) if name.endswith(".html")]
     links = ", ".join(artifact_link(experiment, sent.run, name) for name in pages)
     table = (folder / TABLE).read_text()
-    return f"Fronts with pictures: {links}.\n\n{table}" if pages else table
+    text = f"Fronts with pictures: {links}.\n\n{table}" if pages else table
+    return shortened(text, LONGEST_NOTE, f"\n\nCut here: the rest is in {TABLE}.")
 
 
 def _files(folder: Path, results: Results) -> Iterator[Path]:
