@@ -138,9 +138,9 @@ def test_the_table_shows_it_and_what_others_have_less(tmp_path: Path) -> None:
     assert interval is not None
     assert interval.high - interval.low == pytest.approx(0.16)
     assert own[6] == f"0.6800 [{interval.low:.4f}, {interval.high:.4f}]"
-    assert difference[-2].startswith("**-0.170** [-0.1")
+    assert difference[-2].startswith("**-0.1700** [-0.1")
     # Both were trained to the same, and what they share is subtracted first.
-    assert difference[-1] == "+0.000 [+0.000, +0.000] |"
+    assert difference[-1] == "+0.0000 [+0.0000, +0.0000] |"
 
 
 def test_a_search_that_ends_without_a_trial_covers_nothing_surely(tmp_path: Path) -> None:

@@ -90,7 +90,9 @@ def _difference(method: MethodResult, name: str) -> str:
     interval = method.differences.get(name)
     if interval is None:
         return _NOTHING
-    mean, low, high = (f"{each:+z.3f}" for each in (interval.mean, interval.low, interval.high))
+    digits = 4 if name.startswith("hypervolume") else 3
+    ends = (interval.mean, interval.low, interval.high)
+    mean, low, high = (f"{each:+z.{digits}f}" for each in ends)
     is_sure = interval.low > 0 or interval.high < 0
     return f"{f'**{mean}**' if is_sure else mean} [{low}, {high}]"
 
