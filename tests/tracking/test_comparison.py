@@ -111,7 +111,7 @@ def test_a_hypervolume_is_the_mean_of_all_searches_that_have_ended(tmp_path: Pat
     assert "with seeds of their own" not in alone
     write_results(comparison(tmp_path, replace(winner, again=again)))
     page = (tmp_path / "fronts-sneaker.html").read_text()
-    assert "mean of 2 searches of which this is the first" in page
+    assert "hypervolumes, means of 2 searches, the first of which is shown" in page
 
 
 def test_a_first_search_without_a_complete_trial_is_told_of(tmp_path: Path) -> None:

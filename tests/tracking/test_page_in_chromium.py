@@ -178,13 +178,28 @@ def test_the_close_up_shows_all_of_the_front_near_its_corner(browser: Seen, tmp_
     near = ((0.995, 0.96), (0.994, 1.0), (0.9, 1.001))
     scores = (*near, (0.1, 0.9), (0.05, 1.002))  # the last one has erased nothing
     browser.open(written(Sweep(tmp_path / "tiny", scores), tmp_path / "page.html"))
-    browser.page.click("#near")
+    if browser.page.get_attribute("#near", "aria-pressed") == "false":
+        browser.page.click("#near")
     across, up = (
         browser.page.evaluate(f"document.getElementById('front')._fullLayout.{axis}.range")
         for axis in ("xaxis", "yaxis")
     )
     assert all(across[0] < x < across[1] and up[0] < y < up[1] for x, y in near)
     assert across[0] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [(((0.995, 0.99), (0.99, 0.995)), "true"), (((0.995, 0.8), (0.6, 0.995)), "false")],
+)
+def test_a_page_whose_front_is_a_speck_begins_with_its_close_up(
+    front: tuple[tuple[float, float], ...], expected: str, browser: Seen, tmp_path: Path
+) -> None:
+    scores = (*front, (0.1, 0.7), (0.5, 0.5))
+    browser.open(written(Sweep(tmp_path / "tiny", scores), tmp_path / "page.html"))
+    assert browser.page.get_attribute("#near", "aria-pressed") == expected
+    low, _ = browser.page.evaluate("document.getElementById('front')._fullLayout.xaxis.range")
+    assert (low > 0.9) == (expected == "true")
 
 
 def test_numbers_that_are_chosen_from_stand_by_their_size(browser: Seen, tmp_path: Path) -> None:
@@ -259,6 +274,13 @@ def test_methods_of_a_comparison_are_pinned_beside_each_other(
     assert browser.page.locator(".galleries .picture").count() == 3 * 4
     assert browser.page.locator("#importance-section").is_hidden()
     assert "winner" in words(browser, "#volume")
+    # One entry a method, which hides its front and its dominated trials alike.
+    entries = browser.page.locator("#front .legendtext").all_text_contents()
+    assert [entry.split()[0] for entry in entries] == ["winner", "loser", "base", "pinned"]
+    drawn = browser.page.locator("#front .scatterlayer .trace")
+    before = drawn.count()
+    browser.page.locator("#front .legendtoggle").nth(1).click()
+    expect(drawn).to_have_count(before - 3)  # and the line of its front
     assert browser.complaints == []
 
 

@@ -44,6 +44,7 @@ def comparison_data(record: ComparisonRecord, target: TargetResult) -> dict[str,
         "kind": "comparison",
         "name": f"{record.name}, {target.target}",
         "title": f"{len(series)} methods, each with its own front{waiting}",
+        "beside_names": f"hypervolumes{_means(series)}",
         "status": "finished" if all(each.method.has_ended for each in series) else "running",
         "objectives": [{"name": n, "direction": d} for n, d in target.objectives.items()],
         "metrics": columns.metrics,
@@ -85,12 +86,19 @@ def _entries(group: int, method: MethodResult, sweep: SweepRecord, table: Table)
     ]
 
 
+def _means(series: list[Series]) -> str:
+    """What hypervolumes are means of, where there are several searches of a method."""
+    counts = sorted({len(each.method.searches) for each in series})
+    if counts[-1] < 2:  # noqa: PLR2004
+        return ""
+    of = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f", means of {of} searches, the first of which is shown"
+
+
 def _group(series: Series) -> dict[str, str]:
-    count = len(series.method.searches)
-    mean = f", mean of {count} searches of which this is the first" if count > 1 else ""
     return {
         "name": series.method.method,
-        "label": f"{series.method.method}, hypervolume {series.method.hypervolume:.4f}{mean}",
+        "label": f"{series.method.method} {series.method.hypervolume:.4f}",
         "colour": series.colour,
         "symbol": series.symbol,
     }

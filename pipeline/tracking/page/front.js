@@ -1,5 +1,6 @@
 // The front: every complete trial as a point, with shapes and filling as well as colours.
 
+const SPECK = 0.02; // of the area that all points span
 const FEW = 9; // values that are told apart by colour and shape; more are a scale
 
 /** What may stand on an axis or give points their colour: name, title, value of a trial. */
@@ -34,6 +35,7 @@ function prepareFront() {
     ...MEASURES.filter((each) => each.key.startsWith("p:")).map((each) => option(each.key, each.title)),
     ...numbers.map((each) => option(each.key, each.title)));
   for (const id of ["across", "up", "colour"]) byId(id).addEventListener("change", drawFront);
+  byId("near").setAttribute("aria-pressed", String(isSpeck()));
   byId("near").addEventListener("click", () => {
     const pressed = byId("near").getAttribute("aria-pressed") !== "true";
     byId("near").setAttribute("aria-pressed", String(pressed));
@@ -52,7 +54,9 @@ function series() {
       const front = own.filter((trial) => trial.f);
       if (others.length) {
         found.push({ name: isSweep ? "dominated" : `${group.name}, dominated`, trials: others, size: 9,
-          symbol: `${isSweep ? "circle" : group.symbol}-open`, colour: isSweep ? OTHERS : group.colour, faint: !isSweep });
+          symbol: `${isSweep ? "circle" : group.symbol}-open`, colour: isSweep ? OTHERS : group.colour, faint: !isSweep,
+          // Of many methods two entries each would leave the front no room; the hint tells which is which.
+          unnamed: !isSweep && front.length > 0, group: place });
       }
       if (front.length) {
         found.push({ name: isSweep ? "front" : group.label || group.name, trials: front, symbol: group.symbol,
@@ -82,13 +86,18 @@ function scaled(isFront, colour) {
     scale: { colorscale: "Cividis", cmin: Math.min(...all), cmax: Math.max(...all), showscale: isFront, colorbar: bar } };
 }
 
+/** A method's front and its dominated trials are hidden and shown as one. */
+function together(each) {
+  return isSweep || each.group === undefined ? {} : { legendgroup: `method ${each.group}` };
+}
+
 function markers(each, x, y) {
   const frontLine = each.trials.map((trial) => (trial.f ? 2 : 1));
   const marker = each.scale
     ? { ...each.scale, color: each.trials.map(each.values), line: { width: frontLine, color: "#1a1a1a" } }
     : { color: each.colour, line: { width: each.line || each.symbol.endsWith("-open") ? 2 : frontLine,
         color: each.symbol.endsWith("-open") ? each.colour : "#1a1a1a" } };
-  return { type: "scatter", mode: "markers", name: plain(each.name), x: each.trials.map(x), y: each.trials.map(y),
+  return { type: "scatter", mode: "markers", name: plain(each.name), ...together(each), showlegend: !each.unnamed, x: each.trials.map(x), y: each.trials.map(y),
     customdata: each.trials.map((trial) => data.trials.indexOf(trial)), hoverinfo: "none", opacity: each.faint ? 0.45 : 1,
     marker: { symbol: each.symbol, size: each.trials.map((trial) => each.size + (trial.c ? 6 : 0)), ...marker } };
 }
@@ -97,7 +106,7 @@ function markers(each, x, y) {
 function staircase(each, x, y) {
   const points = each.trials.map((trial) => [x(trial), y(trial)]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const rightwards = data.objectives[0].direction === "maximize";
-  return { type: "scatter", mode: "lines", x: points.map((p) => p[0]), y: points.map((p) => p[1]), showlegend: false,
+  return { type: "scatter", mode: "lines", x: points.map((p) => p[0]), y: points.map((p) => p[1]), ...together(each), showlegend: false,
     hoverinfo: "skip", line: { shape: rightwards ? "vh" : "hv", color: each.colour, width: 1,
       dash: isSweep ? "solid" : DASHES[each.group % DASHES.length] } };
 }
@@ -126,7 +135,7 @@ function drawFront() {
   traces.push(rings(state.pins, x, y, "pinned", 24, true));
   traces.push(rings(state.pointed && state.pointed.s === "complete" ? [state.pointed] : [], x, y, "", 30, false));
   const layout = { margin: { l: 60, r: 10, t: 45, b: 45 }, hovermode: "closest", dragmode: "pan",
-    legend: LEGEND, xaxis: { title: { text: plain(across.title) }, gridcolor: "#e8e8e8" },
+    legend: { ...LEGEND, traceorder: "normal" }, xaxis: { title: { text: plain(across.title) }, gridcolor: "#e8e8e8" },
     yaxis: { title: { text: plain(up.title) }, gridcolor: "#e8e8e8", automargin: true }, font: { size: 13, color: "#1a1a1a" } };
   if (byId("near").getAttribute("aria-pressed") === "true") {
     const front = corner(complete, [across, up]);
@@ -149,6 +158,19 @@ function corner(complete, both) {
   });
   const kept = front.filter((trial) => isGood.every((good) => good(trial)));
   return kept.length > 1 ? kept : front;
+}
+
+/** Whether the front would be a speck among all the points: then the page begins with its close-up. */
+function isSpeck() {
+  if (data.objectives.length < 2) return false;
+  const both = [measureOf("across"), measureOf("up")];
+  const near = corner(complete, both);
+  const width = (values) => Math.max(...values) - Math.min(...values);
+  const shares = both.map((each) => {
+    const all = [...complete.map(each.of), each.base()].filter(Number.isFinite);
+    return width(near.map(each.of)) / width(all);
+  });
+  return near.length > 1 && shares[0] * shares[1] < SPECK;
 }
 
 function around(values) {

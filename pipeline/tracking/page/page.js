@@ -9,7 +9,8 @@ function head() {
     [count((trial) => trial.s === "complete" && !trial.f), isSweep ? "dominated ○" : "dominated"], ...states];
   const told = parts.filter(([many], place) => many || place === 0).map(([many, what]) => `${many} ${what}`);
   const progress = data.status === "running" ? "; still running" : data.status === "interrupted" ? "; interrupted" : "";
-  byId("counts").textContent = `${data.trials.length} trials: ${told.join(", ")}${progress}.`;
+  byId("counts").textContent = `${data.trials.length} trials: ${told.join(", ")}${progress}.`
+    + (data.beside_names ? ` Beside names: ${data.beside_names}.` : "");
   byId("reading").textContent = "A trial on the front can only be bettered in one objective by giving way in another. "
     + (isSweep ? "" : "Filled: the front of a method; open and pale: its dominated trials; large: the one that was chosen. ")
     + "Drag to move, scroll to zoom, double-click to see all; ✕ is the base model, nothing erased.";
