@@ -22,7 +22,7 @@ from pipeline.diffusion import Store
 from pipeline.diffusion.attention import quick_attention
 from pipeline.prompts import build_prompt_set
 from pipeline.search.places import store_root
-from pipeline.search.trial import base_model
+from pipeline.search.unlearned import base_model
 from pipeline.unlearning import prepare_training_set, train
 
 DEMO = Path(__file__).parents[1] / "search_spaces" / "demo.yaml"

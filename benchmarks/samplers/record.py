@@ -36,7 +36,7 @@ from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.distributions import from_optuna, to_optuna
 from pipeline.search.places import store_root
 from pipeline.search.rung_judge import judge_at_rung
-from pipeline.search.trial import base_model
+from pipeline.search.unlearned import base_model
 from pipeline.unlearning import DivergedError, prepare_training_set, train
 from pipeline.unlearning.rungs import Rungs
 

@@ -26,7 +26,7 @@ from pipeline.search.files import read_json, write_json
 from pipeline.search.places import BASE, PROMPTS, SWEEP
 from pipeline.search.preparation_progress import Teller
 from pipeline.search.rung_judge import judge_at_rung
-from pipeline.search.trial import base_model
+from pipeline.search.unlearned import base_model
 from pipeline.unlearning import prepare_training_set, training_pictures
 from pipeline.unlearning.training_set import TrainingPictures
 

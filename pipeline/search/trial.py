@@ -1,36 +1,25 @@
-"""One trial, from its experiment to its report; knows nothing of Ray.
-
-Models are kept for the life of the process, so that a worker that runs several trials loads the
-base once.
-"""
+"""One trial, from its experiment to its report; knows nothing of Ray."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 import traceback
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from pipeline.config import Experiment, load_space
-from pipeline.diffusion import DiffusionModel, Store
-from pipeline.diffusion.load import fastest_device, load_model
+from pipeline.config import load_space
+from pipeline.diffusion import Store
 from pipeline.diffusion.pulse import watched
 from pipeline.diffusion.share import Share
-from pipeline.diffusion.synthesis import synthesize_share
-from pipeline.diffusion.weights import apply_weights
 from pipeline.evaluation.answers import draw_share
 from pipeline.evaluation.judge import drawn_in, evaluate
 from pipeline.evaluation.locate import Seat
 from pipeline.evaluation.questions import questions_of
 from pipeline.evaluation.samples import save_samples
 from pipeline.evaluation.thumbnails import save_thumbnails
-from pipeline.prompts import PromptSet, build_prompt_set
 from pipeline.search.files import write_json, write_text
 from pipeline.search.laps import Laps
-from pipeline.search.lineage import check_base
 from pipeline.search.locking import folder_lock
 from pipeline.search.outcome import Outcome
 from pipeline.search.places import (
@@ -46,20 +35,13 @@ from pipeline.search.places import (
     STOPPED,
     THUMBNAILS,
     TIMING,
-    WEIGHTS,
 )
 from pipeline.search.rung import measured, verdict_on, why_stopped
-from pipeline.search.rung_judge import RungJudge, Tell
-from pipeline.search.shortage import note_shortage, with_less_at_once
-from pipeline.unlearning import (
-    DivergedError,
-    edit,
-    prepare_training_set,
-    train,
-    training_pictures,
-)
-from pipeline.unlearning.batches import TrainingSet
-from pipeline.unlearning.rungs import AT_A_RUNG, NO_RUNGS, Rungs, StoppedEarlyError
+from pipeline.search.rung_judge import Tell
+from pipeline.search.shortage import note_shortage
+from pipeline.search.unlearned import Unlearned, Work, unlearned
+from pipeline.unlearning import DivergedError
+from pipeline.unlearning.rungs import AT_A_RUNG, StoppedEarlyError
 from pipeline.unlearning.workers import ALONE, Workers
 
 _STRAY_SECONDS: Final = 120.0
@@ -116,37 +98,31 @@ def run_trial(
         Exception: whatever stopped it, apart from a divergence, which is an outcome. It may go
             better in another process, from the last checkpoint.
     """
-    laps = Laps(issued)
+    work = Work(folder, store, workers, Laps(issued), tell)
     patience = 60 * load_space(folder / EXPERIMENT).fixed().scaling.hang_minutes
     with watched(folder / HANG.format(workers.rank), patience):
         if workers.leads:
-            return _lead_once(folder, store, workers, laps, judgement, tell)
+            return _lead_once(work, judgement)
         # A group that was started anew may find that its trial has ended.
-        return Outcome.read(folder) or _follow(folder, store, workers, laps, judgement, tell)
+        return Outcome.read(folder) or _follow(work, judgement)
 
 
-def _lead_once(
-    folder: Path,
-    store: Store,
-    workers: Workers,
-    laps: Laps,
-    judgement: Judgement,
-    tell: Tell | None,
-) -> Outcome:
+def _lead_once(work: Work, judgement: Judgement) -> Outcome:
+    folder = work.folder
     with folder_lock(folder, wait=_STRAY_SECONDS):
         ended = Outcome.read(folder)
         if ended is not None:
             _drop_leftovers(folder)
             return ended
         try:
-            _lead(folder, store, workers, laps, judgement, tell)
+            _lead(work, judgement)
         except StoppedEarlyError as stop:
-            write_json(folder / TIMING, laps.total())
+            write_json(folder / TIMING, work.laps.total())
             write_json(folder / STOPPED, {"step": stop.step, "reason": _why(folder, stop.step)})
             _drop_leftovers(folder)
         except DivergedError as error:
             failure = {"kind": type(error).__name__, "message": str(error)}
-            write_json(folder / TIMING, laps.total())
+            write_json(folder / TIMING, work.laps.total())
             write_json(folder / FAILURE, failure)
             _drop_leftovers(folder)
         except Exception as error:
@@ -158,37 +134,30 @@ def _lead_once(
     return outcome
 
 
-def _lead(
-    folder: Path,
-    store: Store,
-    workers: Workers,
-    laps: Laps,
-    judgement: Judgement,
-    tell: Tell | None,
-) -> None:
-    trial = _unlearn(folder, store, workers, laps, tell)
-    experiment = trial.experiment
-    with laps.lap("judging"):
-        pictures = drawn_in(folder / PICTURES, store)
-        _draw_together(trial, store, pictures, workers, judgement)
+def _lead(work: Work, judgement: Judgement) -> None:
+    folder = work.folder
+    trial = unlearned(work)
+    with work.laps.lap("judging"):
+        pictures = drawn_in(folder / PICTURES, work.store)
+        _draw_together(trial, work, pictures, judgement)
         evaluation = evaluate(
             trial.model,
             trial.prompt_set,
-            experiment,
-            store,
+            trial.experiment,
+            work.store,
             seat=judgement.seat,
             base=trial.base,
             seed=judgement.seed,
             repeats=judgement.repeats,
             pictures=pictures,
         )
-        settings = experiment.evaluation
+        settings = trial.experiment.evaluation
         evaluation.draw_gallery(folder / GALLERY, settings.gallery)
         blur = settings.blur is True
         save_thumbnails(evaluation, settings.gallery, folder / THUMBNAILS, blur=blur)
         if judgement.keeps_samples:
             save_samples(evaluation, settings.gallery, folder / SAMPLES)
-    write_json(folder / TIMING, laps.total())
+    write_json(folder / TIMING, work.laps.total())
     # Last: with its report a trial has ended.
     evaluation.report.save(folder / REPORT)
     _drop_leftovers(folder)
@@ -213,145 +182,27 @@ def _why(folder: Path, step: int) -> str:
     return why_stopped(report, said, experiment.update.steps)
 
 
-def _follow(
-    folder: Path,
-    store: Store,
-    workers: Workers,
-    laps: Laps,
-    judgement: Judgement,
-    tell: Tell | None,
-) -> Outcome:
+def _follow(work: Work, judgement: Judgement) -> Outcome:
     try:
-        trial = _unlearn(folder, store, workers, laps, tell)
-        pictures = drawn_in(folder / PICTURES, store)
-        _draw_together(trial, store, pictures, workers, judgement)
+        trial = unlearned(work)
+        pictures = drawn_in(work.folder / PICTURES, work.store)
+        _draw_together(trial, work, pictures, judgement)
     except (DivergedError, StoppedEarlyError) as error:
         return Outcome({}, str(error), None)
     except Exception as error:
-        note_shortage(folder, error)
+        note_shortage(work.folder, error)
         raise
     return Outcome({}, None, None)
 
 
-@dataclass(frozen=True)
-class _Unlearned:
-    """A trial whose weights are there, and which is not judged yet."""
-
-    experiment: Experiment
-    prompt_set: PromptSet
-    base: DiffusionModel
-    model: DiffusionModel
-
-
-def _unlearn(
-    folder: Path, store: Store, workers: Workers, laps: Laps, tell: Tell | None
-) -> _Unlearned:
-    """What all workers do together, up to the model that is judged."""
-    experiment = with_less_at_once(load_space(folder / EXPERIMENT).fixed(), folder)
-    with laps.lap("load"):
-        base = base_model(experiment)
-        prompt_set = build_prompt_set(experiment.concept, experiment.prompts)
-    if experiment.is_trained:
-        with laps.lap("synthesis"):
-            data = _training_set(base, prompt_set, experiment, store, workers)
-        rungs = NO_RUNGS
-        if tell is not None and experiment.budget.early_stopping is not None:
-            judge = RungJudge(folder, base, prompt_set, experiment, store, workers, tell)
-            rungs = _timed(judge, laps)
-        with laps.lap("training"):
-            start = _start(base, prompt_set, experiment, store)
-            weights = train(
-                base, experiment, data, folder, workers=workers, start=start, rungs=rungs
-            )
-    else:
-        with laps.lap("training"):
-            weights = _edited(base, prompt_set, experiment, store, folder, workers)
-    with laps.lap("judging"):
-        return _Unlearned(experiment, prompt_set, base, apply_weights(base, weights))
-
-
-def _timed(judge: RungJudge, laps: Laps) -> Rungs:
-    def ask(step: int, weights: Path) -> bool:
-        with laps.lap("rungs"):
-            return judge.ask(step, weights)
-
-    return Rungs(judge.rungs, ask)
-
-
-def _edited(
-    base: DiffusionModel,
-    prompt_set: PromptSet,
-    experiment: Experiment,
-    store: Store,
-    folder: Path,
-    workers: Workers,
-) -> Path:
-    assert experiment.closed_form is not None  # noqa: S101 - what is not trained is edited
-    if workers.leads:
-        edit(base, experiment.closed_form, prompt_set, store, folder)
-    workers.wait()
-    return folder / WEIGHTS
-
-
-def _draw_together(
-    trial: _Unlearned, store: Store, pictures: Store, workers: Workers, judgement: Judgement
-) -> None:
+def _draw_together(trial: Unlearned, work: Work, pictures: Store, judgement: Judgement) -> None:
     """Each worker makes its share of the test prompts' pictures; the leading one reads them all."""
+    workers = work.workers
     if workers.count == 1:
         return
     questions = questions_of(
         trial.prompt_set, trial.experiment.evaluation, judgement.seed, judgement.repeats
     )
     share = Share(workers.rank, workers.count)
-    draw_share(trial.model, trial.base, questions, store, pictures, share)
+    draw_share(trial.model, trial.base, questions, work.store, pictures, share)
     workers.wait()
-
-
-def _start(
-    model: DiffusionModel,
-    prompt_set: PromptSet,
-    experiment: Experiment,
-    store: Store,
-) -> DiffusionModel:
-    """Where the training begins: the base, or what the closed form makes of it.
-
-    An edit takes a second and comes out the same everywhere: every worker makes its own.
-    """
-    if experiment.closed_form is None:
-        return model
-    with tempfile.TemporaryDirectory() as own:
-        return apply_weights(
-            model, edit(model, experiment.closed_form, prompt_set, store, Path(own))
-        )
-
-
-def _training_set(
-    model: DiffusionModel,
-    prompt_set: PromptSet,
-    experiment: Experiment,
-    store: Store,
-    workers: Workers,
-) -> TrainingSet:
-    """Each worker makes its share of the pictures that are missing; then all read all of them."""
-    if workers.count > 1:
-        wanted = training_pictures(prompt_set, experiment)
-        share = Share(workers.rank, workers.count)
-        synthesize_share(model, wanted.texts, wanted.seeds, wanted.sampler, store, share)
-        workers.wait()
-    return prepare_training_set(model, prompt_set, experiment, store)
-
-
-def base_model(experiment: Experiment) -> DiffusionModel:
-    """The experiment's base model on this process's device, loaded once.
-
-    Raises:
-        ValueError: there is no such model, or it isn't the one whose erasures are recorded.
-    """
-    model = _loaded(experiment.model.base, experiment.model.revision)
-    check_base(experiment.concept, model.fingerprint)
-    return model
-
-
-@lru_cache(maxsize=1)
-def _loaded(base: str, revision: str | None) -> DiffusionModel:
-    return load_model(base, revision, fastest_device())

@@ -33,7 +33,7 @@ from pipeline.search.places import (
     trial_name,
 )
 from pipeline.search.records import SweepRecord, TrialRecord
-from pipeline.search.trial import base_model
+from pipeline.search.unlearned import base_model
 from pipeline.tracking.candidate import Demands, candidate
 from pipeline.tracking.forms import WEIGHTS_OF, Form, check_form, write_form
 from pipeline.tracking.gate_record import GATE, beside, record_refusal

@@ -22,7 +22,8 @@ from pipeline.evaluation.judge import drawn_in, evaluate
 from pipeline.evaluation.report import Report
 from pipeline.prompts import build_prompt_set
 from pipeline.search.places import EXHIBITS, MANIFEST, PICTURES, REPORT, WEIGHTS, store_root
-from pipeline.search.trial import base_model, run_trial
+from pipeline.search.trial import run_trial
+from pipeline.search.unlearned import base_model
 from pipeline.tracking.checks import Finding, check_record, check_versions, is_same_place, short
 from pipeline.tracking.desk import registry_client
 from pipeline.tracking.fetching import Version

@@ -26,7 +26,8 @@ from pipeline.search.rung import RungReport, measured, note_verdict
 from pipeline.search.rung_judge import even_batch, judge_at_rung, rung_prompts
 from pipeline.search.study import SweepStudy, load_study
 from pipeline.search.sweep import run_sweep
-from pipeline.search.trial import base_model, run_trial
+from pipeline.search.trial import run_trial
+from pipeline.search.unlearned import base_model
 from tests.search.earlier import put_sweep
 from tests.search.spaces import put_trial, smoke_space, values
 from tests.search.sweeping import worker_of

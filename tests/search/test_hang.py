@@ -21,7 +21,8 @@ import sys, time
 from pathlib import Path
 from pipeline.config import load_space
 from pipeline.diffusion import Store
-from pipeline.search.trial import base_model, run_trial
+from pipeline.search.trial import run_trial
+from pipeline.search.unlearned import base_model
 
 folder, store = Path(sys.argv[1]), Path(sys.argv[2])
 base_model(load_space(folder / "experiment.yaml").fixed())  # while nobody watches

@@ -34,7 +34,7 @@ from pipeline.config import load_space
 from pipeline.diffusion import Store, load_model
 from pipeline.diffusion.trained import copy_to_train
 from pipeline.prompts import build_prompt_set
-from pipeline.search.trial import base_model
+from pipeline.search.unlearned import base_model
 from pipeline.unlearning import prepare_training_set, train
 
 def peak():
