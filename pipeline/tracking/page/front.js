@@ -134,7 +134,8 @@ function drawFront() {
   }
   traces.push(rings(state.pins, x, y, "pinned", 24, true));
   traces.push(rings(state.pointed && state.pointed.s === "complete" ? [state.pointed] : [], x, y, "", 30, false));
-  const layout = { margin: { l: 60, r: 10, t: 45, b: 45 }, hovermode: "closest", dragmode: "pan",
+  const layout = { margin: { l: 60, r: 40, t: 45, b: 45 }, hovermode: "closest", dragmode: "pan",
+    modebar: { orientation: "v" }, // in the margin: above the chart it would lie on the legend
     legend: { ...LEGEND, traceorder: "normal" }, xaxis: { title: { text: plain(across.title) }, gridcolor: "#e8e8e8" },
     yaxis: { title: { text: plain(up.title) }, gridcolor: "#e8e8e8", automargin: true }, font: { size: 13, color: "#1a1a1a" } };
   if (byId("near").getAttribute("aria-pressed") === "true") {
