@@ -50,7 +50,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Unlearned:
-    """A trial whose weights are there, and which is not judged yet."""
+    """A trial whose weights are there, and which is not judged yet.
+
+    Attributes:
+        experiment: as it was run, with smaller batches at a time where memory ran out.
+        prompt_set: its prompts.
+        base: the model before.
+        model: the base with the weights in it.
+    """
 
     experiment: Experiment
     prompt_set: PromptSet
@@ -60,6 +67,12 @@ class Unlearned:
 
 def unlearned(work: Work) -> Unlearned:
     """Train or edit, going on where the folder's last checkpoint was.
+
+    Args:
+        work: whose part it is; all workers of the trial call this together.
+
+    Returns:
+        The same for every worker.
 
     Raises:
         DivergedError: a loss or a gradient became NaN or infinite.

@@ -97,7 +97,8 @@ function markers(each, x, y) {
     ? { ...each.scale, color: each.trials.map(each.values), line: { width: frontLine, color: "#1a1a1a" } }
     : { color: each.colour, line: { width: each.line || each.symbol.endsWith("-open") ? 2 : frontLine,
         color: each.symbol.endsWith("-open") ? each.colour : "#1a1a1a" } };
-  return { type: "scatter", mode: "markers", name: plain(each.name), ...together(each), showlegend: !each.unnamed, x: each.trials.map(x), y: each.trials.map(y),
+  return { type: "scatter", mode: "markers", name: plain(each.name), ...together(each), showlegend: !each.unnamed,
+    x: each.trials.map(x), y: each.trials.map(y),
     customdata: each.trials.map((trial) => data.trials.indexOf(trial)), hoverinfo: "none", opacity: each.faint ? 0.45 : 1,
     marker: { symbol: each.symbol, size: each.trials.map((trial) => each.size + (trial.c ? 6 : 0)), ...marker } };
 }
@@ -106,8 +107,8 @@ function markers(each, x, y) {
 function staircase(each, x, y) {
   const points = each.trials.map((trial) => [x(trial), y(trial)]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const rightwards = data.objectives[0].direction === "maximize";
-  return { type: "scatter", mode: "lines", x: points.map((p) => p[0]), y: points.map((p) => p[1]), ...together(each), showlegend: false,
-    hoverinfo: "skip", line: { shape: rightwards ? "vh" : "hv", color: each.colour, width: 1,
+  return { type: "scatter", mode: "lines", x: points.map((p) => p[0]), y: points.map((p) => p[1]),
+    ...together(each), showlegend: false, hoverinfo: "skip", line: { shape: rightwards ? "vh" : "hv", color: each.colour, width: 1,
       dash: isSweep ? "solid" : DASHES[each.group % DASHES.length] } };
 }
 
