@@ -120,11 +120,19 @@ class _Clock:
 
 def evaluated(what: Recording, number: int, seed: int) -> dict[str, Any]:
     """Draw a configuration, train it, judge it at the rungs and at its end."""
+    params, _ = _drawn(_prepared(what)[0], seed + number)
+    return {"number": number, "params": params, **measured(what, params)}
+
+
+def measured(what: Recording, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of a configuration: `values`, `rungs` by step, processor `seconds` by part.
+
+    Values are None, with a `reason`, where the training diverged.
+    """
     torch.set_num_threads(1)
     space, base, prompt_set, store = _prepared(what)
-    params, experiment = _drawn(space, seed + number)
+    experiment = space.fill(from_optuna(space.distributions, params))
     rungs: dict[int, dict[str, float]] = {}
-    row = {"number": number, "params": params, "rungs": rungs}
     with tempfile.TemporaryDirectory() as scratch:
         data = prepare_training_set(base, prompt_set, experiment, store)
         clock = _Clock()
@@ -137,16 +145,17 @@ def evaluated(what: Recording, number: int, seed: int) -> dict[str, Any]:
             clock.lap("rungs")
             return True
 
+        found = {"rungs": rungs, "seconds": clock.spent}
         try:
             rungs_ahead = Rungs(what.rungs, ask)
             weights = train(base, experiment, data, Path(scratch), rungs=rungs_ahead)
         except DivergedError as error:
-            return {**row, "values": None, "reason": str(error), "seconds": clock.spent}
+            return {**found, "values": None, "reason": str(error)}
         clock.lap("training")
         model = apply_weights(base, weights)
         report = evaluate(model, prompt_set, experiment, store, base=base).report
         clock.lap("judging")
-    return {**row, "values": _objectives(experiment, report.metrics), "seconds": clock.spent}
+    return {**found, "values": _objectives(experiment, report.metrics)}
 
 
 def _objectives(experiment: Experiment, metrics: Mapping[str, float]) -> dict[str, float]:
