@@ -87,7 +87,7 @@ def main() -> None:
     missing = [n for n in range(wanted.count) if n not in known]
     if not missing:
         return
-    _prepared(what)  # once, before several processes ask for the same pictures
+    prepared(what)  # once, before several processes ask for the same pictures
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(wanted.workers, spawn) as pool, what.out.open("a") as file:
         jobs = [pool.submit(evaluated, what, n, wanted.seed) for n in missing]
@@ -120,7 +120,7 @@ class _Clock:
 
 def evaluated(what: Recording, number: int, seed: int) -> dict[str, Any]:
     """Draw a configuration, train it, judge it at the rungs and at its end."""
-    params, _ = _drawn(_prepared(what)[0], seed + number)
+    params, _ = _drawn(prepared(what)[0], seed + number)
     return {"number": number, "params": params, **measured(what, params)}
 
 
@@ -130,7 +130,7 @@ def measured(what: Recording, params: Mapping[str, Any]) -> dict[str, Any]:
     Values are None, with a `reason`, where the training diverged.
     """
     torch.set_num_threads(1)
-    space, base, prompt_set, store = _prepared(what)
+    space, base, prompt_set, store = prepared(what)
     experiment = space.fill(from_optuna(space.distributions, params))
     rungs: dict[int, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -170,7 +170,7 @@ def _drawn(space: SearchSpace, seed: int) -> tuple[dict[str, Any], Experiment]:
 
 
 @lru_cache(maxsize=1)
-def _prepared(what: Recording) -> tuple[SearchSpace, DiffusionModel, PromptSet, Store]:
+def prepared(what: Recording) -> tuple[SearchSpace, DiffusionModel, PromptSet, Store]:
     """The space and what all of its configurations share, made where it is missing."""
     space = load_space(SPACE, what.concept)
     store = Store(store_root())

@@ -3,7 +3,8 @@
 Run `python benchmarks/samplers/replay.py`: every sampler of `budget.sampler` searches the recorded
 space with two workers, as a sweep does (its own samplers, its own rule at the rungs), each time
 with another seed; only trainings and judgements are looked up. Writes a table and a figure beside
-the recorded trials. Compute is what trainings, rungs and judgements took of a processor.
+the recorded trials. Compute is what trainings, rungs, judgements and the sampler took of a
+processor.
 
 What was searched once is kept in `searches.json`; `--anew` searches again.
 """
@@ -26,7 +27,7 @@ from matplotlib.figure import Figure
 from record import RECORDINGS, SPACE, TRIALS, read_rows
 from rich.progress import track
 from searching import WORKERS, Search, Start, search
-from table import Table
+from table import GOOD, Table
 
 from pipeline.config import BudgetConfig, EarlyStoppingConfig, load_space
 from pipeline.search.distributions import to_optuna
@@ -37,10 +38,9 @@ Sampler = Literal["random", "tpe", "nsga2", "gp"]
 Concept = Literal["sneaker", "bag", "neon"]
 StartName = Literal["cold", "defaults", "front", "trials"]
 """What a search knows before its first trial: nothing, the settings' defaults (they are its first
-trial), or a sweep of another concept, by its front or by all of its trials."""
+trial), or a random search of another concept, by its front or by all of its trials."""
 CONCEPTS: Final[tuple[Concept, ...]] = get_args(Concept)
-"""The sneaker's trials have rungs. How a search goes on after a front was chosen on the first two;
-neon, recorded for that, was to test the choice."""
+"""The sneaker's trials have rungs; the others' were recorded for searches that start warm."""
 STOPPING: Final = {
     "never": None,
     "from 1/4": EarlyStoppingConfig(reduction=3, first_rung=0.25),
@@ -48,16 +48,21 @@ STOPPING: Final = {
 }
 """When trials are stopped: at a quarter and three quarters, or at a ninth and a third."""
 AIM: Final = 1 / 3
-SLOW_REPEATS: Final = 5
-"""Searches of the Gaussian process, which thinks for seconds about each trial."""
+SLOW_REPEATS: Final = 8
+"""Searches of the Gaussian process, which thinks for half a second about each trial."""
 STOPPED_REPEATS: Final = 20
 """Searches with early stopping."""
 
-_WARM: Final[tuple[StartName, ...]] = ("front", "trials")
-_COMPARED: Final[tuple[Sampler, ...]] = ("random", "tpe")
-_NAMES: Final = ("random", "tpe", "nsga2", "gp", "cold", "defaults", "front", "trials")
-COLORS: Final = dict(zip(_NAMES, ("#000000", "#D55E00", "#0072B2", "#009E73") * 2, strict=True))
-STYLES: Final = dict(zip(_NAMES, (":", "-", "--", "-.") * 2, strict=True))
+_STARTED: Final[tuple[Sampler, ...]] = ("tpe", "gp")
+"""Samplers that learn from what a search begins with."""
+COLORS: Final = {
+    "random": "#000000",
+    "tpe": "#D55E00",
+    "nsga2": "#0072B2",
+    "gp": "#009E73",
+    "front": "#CC79A7",
+}
+STYLES: Final = {"random": ":", "tpe": "--", "nsga2": "-.", "gp": "-"}
 
 
 class Row(NamedTuple):
@@ -76,16 +81,16 @@ Runs = dict[Row, list[Search]]
 
 
 def rows() -> list[Row]:
-    """Every sampler with every rule on the sneaker; other concepts and warm starts with TPE."""
+    """Every sampler with every rule on the sneaker; those that learn, with every start."""
     found = [Row("sneaker", s, name, "cold") for s in get_args(Sampler) for name in STOPPING]
-    found += [Row("sneaker", "tpe", "from 1/4", "defaults")]
-    found += [Row("sneaker", "tpe", "from 1/4", start, "bag") for start in _WARM]
     for concept in CONCEPTS:
         if concept != "sneaker":
-            found += [Row(concept, s, "never", "cold") for s in _COMPARED]
-        found += [Row(concept, "tpe", "never", "defaults")]
+            found += [Row(concept, s, "never", "cold") for s in ("random", *_STARTED)]
         others = _others(concept)
-        found += [Row(concept, "tpe", "never", start, o) for start in _WARM for o in others]
+        for sampler in _STARTED:
+            found += [Row(concept, sampler, "never", "defaults")]
+            found += [Row(concept, sampler, "never", "front", other) for other in others]
+        found += [Row(concept, "tpe", "never", "trials", other) for other in others]
     return found
 
 
@@ -122,8 +127,7 @@ def _searched(job: tuple[Row, int], trials: int) -> Search:
 def _start(row: Row, trials: int, seed: int) -> Start:
     if row.earlier is None:
         return Start(defaults=row.start == "defaults")
-    # An earlier sweep as it would have been: by the default sampler, with as many trials.
-    budget = BudgetConfig(trials=trials, seed=1000 + seed)
+    budget = BudgetConfig(trials=trials, seed=1000 + seed, sampler="random")
     earlier = search(_table(row.earlier), load_space(SPACE), budget, Start()).trials
     if row.start == "trials":
         return Start(earlier=earlier)
@@ -175,7 +179,10 @@ def _scale(concept: Concept, runs: Runs) -> tuple[float, float]:
 def _markdown(concept: Concept, runs: Runs) -> str:
     table = _table(concept)
     target, full = _scale(concept, runs)
-    explained = ", ".join(f"{name} {share:.2f}" for name, share in table.explained().items())
+    explained = ", ".join(
+        f"{name} {of_all:.2f} and {of_good:.2f}"
+        for name, (of_all, of_good) in table.explained().items()
+    )
     here = {row: found for row, found in runs.items() if row.concept == concept}
     random = runs[Row(concept, "random", "never", "cold")]
     count, repeats = len(random[0].volume), len(random)
@@ -184,7 +191,8 @@ def _markdown(concept: Concept, runs: Runs) -> str:
         "",
         (
             f"{len(table.inputs)} recorded configurations; share of variance explained on those "
-            f"left out: {explained}. {count} trials a search, {repeats} searches a row "
+            f"left out, of all and of those that erase more than {GOOD}: {explained}. {count} "
+            f"trials a search, {repeats} searches a row "
             f"({STOPPED_REPEATS} with early stopping, {SLOW_REPEATS} of gp), two workers; means "
             "± standard errors. Compute as a share of what random search without stopping takes "
             f"({full:.0f} s of a processor); its mean hypervolume at the end is {target:.4f}."
@@ -199,11 +207,11 @@ def _markdown(concept: Concept, runs: Runs) -> str:
     for row, found in here.items():
         whole = np.mean([run.whole for run in found])
         spent = np.mean([run.compute[-1] for run in found]) / full
-        end = _mean([run.volume[-1] for run in found])
-        third = _mean([run.at(AIM * full) for run in found])
+        end = mean([run.volume[-1] for run in found])
+        third = mean([run.at(AIM * full) for run in found])
         lines.append(
             f"| {row.sampler} | {row.stopped} | {_begun(row)} | {whole:.1f} | {spent:.2f} | {end} "
-            f"| {third} | {_reached(found, target, full)} |"
+            f"| {third} | {reached(found, target, full)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -212,7 +220,7 @@ def _begun(row: Row) -> str:
     return row.start if row.earlier is None else f"{row.start} of {row.earlier}"
 
 
-def _reached(found: Sequence[Search], target: float, full: float) -> str:
+def reached(found: Sequence[Search], target: float, full: float) -> str:
     """When the searches' mean reaches the target, as a share of random search's compute."""
     grid = np.linspace(0, 1, 501) * full
     means = np.mean([[run.at(when) for when in grid] for run in found], axis=0)
@@ -220,7 +228,8 @@ def _reached(found: Sequence[Search], target: float, full: float) -> str:
     return f"{grid[reached[0]] / full:.2f}" if len(reached) else "not reached"
 
 
-def _mean(values: Sequence[float]) -> str:
+def mean(values: Sequence[float]) -> str:
+    """With its standard error."""
     error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
     return f"{np.mean(values):.4f} ± {error:.4f}"
 
@@ -258,9 +267,9 @@ def _draw(runs: Runs, path: Path) -> None:
         for name in STOPPING
     }
     for concept in CONCEPTS:
-        panels[f"tpe, by what it begins with: {concept}"] = {
-            _begun(row): row for row in runs if row[:3] == (concept, "tpe", "never")
-        }
+        shown = [Row(concept, s, "never", "cold") for s in ("random", *_STARTED)]
+        shown += [Row(concept, "gp", "never", "front", other) for other in _others(concept)]
+        panels[concept] = {f"{row.sampler}, {_begun(row)}": row for row in shown}
     grid = np.linspace(0, 1, 401)
     figure = Figure(figsize=(13, 8), dpi=100, layout="constrained")
     plots = figure.subplots(2, 3).flat
@@ -269,11 +278,12 @@ def _draw(runs: Runs, path: Path) -> None:
         target, full = _scale(concept, runs)
         for label, row in lines.items():
             means = np.mean([[run.at(share * full) for share in grid] for run in runs[row]], axis=0)
-            name = row.sampler if "stopped" in title else row.start
             # Of two earlier sweeps the second one's line is thin.
             thin = row.earlier is not None and row.earlier == _others(concept)[1]
+            color = COLORS[row.sampler if row.start == "cold" else row.start]
+            style = STYLES[row.sampler] if row.start == "cold" else "-"
             width = 0.9 if thin else 1.8
-            plot.plot(grid, means, STYLES[name], color=COLORS[name], lw=width, label=label)
+            plot.plot(grid, means, style, color=color, lw=width, label=label)
         plot.axhline(target, color="#999999", lw=0.8)
         plot.axvline(AIM, color="#999999", lw=0.8)
         plot.set(title=title, ylim=(target - 0.06, target + 0.006))

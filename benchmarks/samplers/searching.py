@@ -1,20 +1,21 @@
-"""One search of the recorded trials, as a sweep does it: own samplers, own rule at the rungs.
+"""One search as a sweep does it, with its own samplers and its own rule at the rungs.
 
-Only trainings and judgements are looked up in the table.
+Only what becomes of a configuration comes from elsewhere: looked up, or trained and judged.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
-from table import RecordedTrial, Table
+from table import RecordedTrial
 
 from pipeline.config import BudgetConfig, EarlyStoppingConfig, SearchSpace
 from pipeline.search.defaults import default_values
@@ -36,7 +37,7 @@ class Search:
     """One search: the hypervolume whenever a trial ended.
 
     Attributes:
-        compute: processor seconds spent until then, (N,).
+        compute: processor seconds spent until then, the sampler's own among them, (N,).
         volume: (N,), never falling.
         whole: trials that were not stopped.
         trials: those of them, as the study holds them, the earlier sweep's not among them.
@@ -69,12 +70,25 @@ class Start:
     earlier: Sequence[FrozenTrial] = ()
 
 
+class Trials(Protocol):
+    """Whatever tells what becomes of a configuration."""
+
+    def trial(self, params: Mapping[str, Any], /) -> RecordedTrial:
+        """Its objectives at the rungs and at the end, and what they took."""
+
+
 Event = tuple[float, int, optuna.Trial, RecordedTrial, list[int], int]
 """When something happens on a worker, the trial and what becomes of it, rungs left, steps done."""
 
 
-def search(table: Table, space: SearchSpace, budget: BudgetConfig, start: Start) -> Search:
-    """Search the table once, with a budget of its own."""
+def search(
+    trials: Trials,
+    space: SearchSpace,
+    budget: BudgetConfig,
+    start: Start,
+    most: int | None = None,
+) -> Search:
+    """Search once, with a budget of its own; `most` of its trials, where they are fewer."""
     distributions = to_optuna(space.distributions)
     study = optuna.create_study(directions=list(UP), sampler=optuna.samplers.RandomSampler(0))
     study.add_trials(start.earlier)
@@ -91,13 +105,16 @@ def search(table: Table, space: SearchSpace, budget: BudgetConfig, start: Start)
     asked = 0
 
     def begin(now: float) -> None:
-        nonlocal asked
-        if asked == budget.trials:
+        nonlocal asked, spent
+        if asked == min(budget.trials, most or budget.trials):
             return
-        study.sampler = sampler_for(budget, len(start.earlier) + asked)
+        thinking = time.process_time()
+        number = len(start.earlier) + asked
+        study.sampler = sampler_for(budget, number, distributions, len(UP))
         trial = study.ask(distributions)
+        spent += time.process_time() - thinking
         asked += 1
-        _plan(events, now, trial, table.trial(trial.params), sorted(steps), 0)
+        _plan(events, now, trial, trials.trial(trial.params), sorted(steps), 0)
 
     for _ in range(WORKERS):
         begin(0.0)

@@ -17,9 +17,10 @@ class BudgetConfig(Section):
     """Trials in all; 1 or more."""
     max_concurrent: Count | None = None
     """Trials at a time; 1 or more, none for as many as the machines hold."""
-    sampler: Literal["tpe", "random", "nsga2", "gp"] = "tpe"
-    """Optuna's sampler: TPE, random search, NSGA-II, or a Gaussian process for each objective,
-    which takes up to seconds a proposal."""
+    sampler: Literal["auto", "gp", "tpe", "random", "nsga2"] = "auto"
+    """A Gaussian process for each objective (half a second a proposal, 14 seconds after a thousand
+    trials), TPE, random search or NSGA-II; `auto` is `gp` for up to three objectives, and `tpe` for
+    more, of which `gp` would take gigabytes."""
     seed: Seed = 0
     """The sampler's seed, 0 to 2^31 - 1."""
     keep_weights: Literal["all", "front"] = "all"
@@ -27,7 +28,7 @@ class BudgetConfig(Section):
     warm_start: tuple[Text, ...] = ()
     """Earlier sweeps of the same base and objectives, by name or folder, as of other concepts."""
     warm_start_by: Literal["front", "trials"] = "front"
-    """What of them helps: `front` tries their fronts' settings first, six trials or a quarter of
+    """What of them helps: `front` tries their fronts' settings first, three trials or a quarter of
     the budget at most; `trials` shows all of their trials to the sampler, where they count for
     nothing else, and `random` and `nsga2` learn nothing of them."""
     start_from_defaults: Annotated[bool, Field(strict=True)] = False

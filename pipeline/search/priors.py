@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pipeline.config.experiment import Objective
-from pipeline.search.pareto import hypervolume, reference_point
+from pipeline.search.pareto import front_mask, hypervolume, reference_point
+
+_LEAST_SHARE: Final = 0.5
+"""What a trial must cover by itself, of what the best one does, to be tried for another concept."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,18 @@ class Priors:
     skipped: Mapping[str, int] = field(default_factory=dict)
 
     def best(self, most: int, directions: Sequence[Objective]) -> tuple[PriorTrial, ...]:
-        """Trials of the front that together cover most, each adding the most to those before it."""
+        """Trials of the front that together cover most, each adding the most to those before it.
+
+        Those that cover little by themselves, such as the front's end that erases nothing, are
+        left out: that they do is as true of another concept, and known before they are tried.
+        """
         corner = reference_point(directions)
-        left, covered = list(self.trials), 0.0
+        mask = front_mask([trial.values for trial in self.trials], directions)
+        front = [t for t, on_front in zip(self.trials, mask, strict=True) if on_front]
+        alone = [hypervolume([trial.values], corner, directions) for trial in front]
+        least = max(alone, default=0.0) * _LEAST_SHARE
+        left = [t for t, volume in zip(front, alone, strict=True) if volume >= least]
+        covered = 0.0
         chosen: list[PriorTrial] = []
         while left and len(chosen) < most:
             rows = [[*(t.values for t in chosen), trial.values] for trial in left]

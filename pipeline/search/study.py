@@ -21,7 +21,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import RandomSampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -126,7 +126,7 @@ class SweepStudy:
         # One that waits has its number, and its values, already.
         waiting = (t.number for t in trials if t.state == TrialState.WAITING)
         number = next(waiting, len(trials))
-        self._study.sampler = sampler_for(self.space.budget, number)
+        self._study.sampler = self._sampler_for(number)
         trial = self._study.ask(self._distributions)
         return self._proposal(trial.number, trial.params)
 
@@ -213,9 +213,13 @@ class SweepStudy:
         """The trial's parameters, drawn now where the process died before they were written."""
         if frozen.params.keys() >= self._distributions.keys():
             return frozen.params
-        self._study.sampler = sampler_for(self.space.budget, frozen.number)
+        self._study.sampler = self._sampler_for(frozen.number)
         trial = Trial(self._study, self._trial_id(frozen.number))
         return {name: _suggest(trial, name, d) for name, d in self._distributions.items()}
+
+    def _sampler_for(self, number: int) -> BaseSampler:
+        objectives = len(self.space.objectives)
+        return sampler_for(self.space.budget, number, self._distributions, objectives)
 
     def _note(self, number: int, attributes: Mapping[str, Any]) -> None:
         trial_id = self._trial_id(number)

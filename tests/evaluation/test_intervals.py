@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from pipeline.evaluation.intervals import Interval, bootstrap_interval
 from pipeline.evaluation.measures import Floats

@@ -1,13 +1,15 @@
-"""From which trial on proposals follow the results: after an earlier sweep's front sooner."""
+"""From which trial on proposals follow the results, and what they do not depend on."""
 
 from __future__ import annotations
 
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
 from pipeline.config import BudgetConfig
 from pipeline.search.samplers import sampler_for
+from pipeline.search.spread import spread
 
 RANGE: dict[str, BaseDistribution] = {"rate": FloatDistribution(0.0, 1.0)}
 
@@ -23,7 +25,7 @@ def proposed(budget: BudgetConfig, ended: int, best: float) -> float:
                 params={"rate": rate}, distributions=RANGE, values=[value, value]
             )
         )
-    study.sampler = sampler_for(budget, ended)
+    study.sampler = sampler_for(budget, ended, RANGE, 2)
     return float(study.ask(RANGE).params["rate"])
 
 
@@ -34,12 +36,34 @@ def proposed(budget: BudgetConfig, ended: int, best: float) -> float:
         ({"warm_start": ("earlier",)}, 8),
         ({"warm_start": ("earlier",), "warm_start_by": "trials"}, 10),
         ({"warm_start": ("earlier",), "trials": 12}, 4),
+        ({"sampler": "gp"}, 7),
+        ({"sampler": "gp", "trials": 15}, 5),
     ],
 )
-def test_proposals_follow_results_after_a_random_start(
+def test_proposals_follow_results_after_a_blind_start(
     more: dict[str, object], learns_after: int
 ) -> None:
-    budget = BudgetConfig.model_validate({"trials": 48, **more})
+    budget = BudgetConfig.model_validate({"trials": 48, "sampler": "tpe", **more})
     for ended in (learns_after - 1, learns_after):
         blind = proposed(budget, ended, 0.0) == proposed(budget, ended, 1.0)
         assert blind == (ended < learns_after)
+
+
+@pytest.mark.parametrize(("objectives", "kind"), [(1, GPSampler), (3, GPSampler), (4, TPESampler)])
+def test_the_default_is_the_gaussian_process_while_it_takes_little(
+    objectives: int, kind: type[BaseSampler]
+) -> None:
+    assert isinstance(sampler_for(BudgetConfig(), 0, RANGE, objectives), kind)
+
+
+def test_the_gaussian_process_begins_evenly_around_the_settings_that_are_tried_first() -> None:
+    """Points of one sequence, whatever is tried before them."""
+    budget = BudgetConfig(trials=48, sampler="gp", seed=3)
+    study = optuna.create_study(directions=["maximize", "maximize"])
+    study.enqueue_trial({"rate": 0.123})
+    rates = []
+    for number in range(8):
+        study.sampler = sampler_for(budget, number, RANGE, 2)
+        rates.append(study.ask(RANGE).params["rate"])
+    assert rates[0] == 0.123
+    assert rates[1:] == [spread(RANGE, 3, place)["rate"] for place in range(1, 8)]
