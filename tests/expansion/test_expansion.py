@@ -119,7 +119,8 @@ def test_a_model_that_has_learned_sentences_writes_such(
 ) -> None:
     found = written(taught, prompt_set, base, "forget", count=40)
     ways_on = ("in the rain", "on a wooden table", "under a street lamp", "beside two sneakers")
-    assert any(prompt.endswith(ways_on) for prompt in found.prompts)
+    # A few more letters may follow: what so small a model writes depends on the processor.
+    assert any(way in prompt for prompt in found.prompts for way in ways_on)
     assert found.removed["held out for judging"] > 0
 
 

@@ -50,7 +50,8 @@ def test_what_a_mask_holds_still_is_not_moved_by_the_restriction(
 def test_the_restricted_gradient_alone_does_not_survive_momentum(
     base: DiffusionModel, data: TrainingSet
 ) -> None:
-    steps = take_steps(base, lopsided("sgd", "gradient"), data)
+    # It points elsewhere from the fourth step or so on: which one depends on the processor.
+    steps = take_steps(base, lopsided("sgd", "gradient", steps=10), data)
     assert max(steps.worst_cosine()) > 1e3 * ROUNDING
 
 
