@@ -25,7 +25,7 @@ import optuna
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from record import RECORDINGS, SPACE, TRIALS, Recording, measured, prepared, read_rows
-from replay import AIM, COLORS, CONCEPTS, Concept, Sampler, mean, reached
+from replay import AIM, COLORS, CONCEPTS, Concept, Sampler, frame, mean, reached
 from rich.progress import track
 from searching import UP, WORKERS, Search, Start, search
 from table import RecordedTrial
@@ -244,11 +244,7 @@ def _draw(known: Mapping[Live, Search], path: Path) -> None:
             plot.plot(there, curves.mean(axis=0), style, color=color, label=name.replace(" |", ","))
             if not warm and found is not random:
                 plot.plot(there, curves.T, color=color, lw=0.5, alpha=0.5)
-        plot.axhline(target, color="#999999", lw=0.8)
-        plot.axvline(AIM, color="#999999", lw=0.8)
-        plot.set(title=concept, ylim=(target - 0.03, target + 0.012))
-        plot.grid(alpha=0.25)
-        plot.legend(frameon=False, loc="lower right")
+        frame(plot, concept, target, (0.03, 0.012))
     figure.supxlabel("compute, of random search's")
     figure.supylabel("hypervolume, means (thin: single searches)")
     FigureCanvasAgg(figure).print_png(str(path))

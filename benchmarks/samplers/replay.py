@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import optuna
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from record import RECORDINGS, SPACE, TRIALS, read_rows
@@ -257,6 +258,16 @@ def _known(plain: list[dict[str, Any]]) -> Runs:
     }
 
 
+def frame(plot: Axes, title: str, target: float, around: tuple[float, float]) -> None:
+    """Title, legend, the aim as two lines, and how much is seen below and above it."""
+    plot.axhline(target, color="#999999", lw=0.8)
+    plot.axvline(AIM, color="#999999", lw=0.8)
+    below, above = around
+    plot.set(title=title, ylim=(target - below, target + above))
+    plot.grid(alpha=0.25)
+    plot.legend(frameon=False, loc="lower right")
+
+
 def _draw(runs: Runs, path: Path) -> None:
     panels = {
         f"stopped {name}": {s: Row("sneaker", s, name, "cold") for s in get_args(Sampler)}
@@ -280,11 +291,7 @@ def _draw(runs: Runs, path: Path) -> None:
             style = STYLES[row.sampler] if row.start == "cold" else "-"
             width = 0.9 if thin else 1.8
             plot.plot(grid, means, style, color=color, lw=width, label=label)
-        plot.axhline(target, color="#999999", lw=0.8)
-        plot.axvline(AIM, color="#999999", lw=0.8)
-        plot.set(title=title, ylim=(target - 0.06, target + 0.006))
-        plot.grid(alpha=0.25)
-        plot.legend(frameon=False, loc="lower right")
+        frame(plot, title, target, (0.06, 0.012))
     figure.supxlabel("compute, of random search's")
     figure.supylabel("hypervolume, mean")
     FigureCanvasAgg(figure).print_png(str(path))

@@ -6,8 +6,8 @@ best each halving of the gap counts alike. The front is the same, for the scale 
 round.
 
 It also begins with another belief: that of ten settings few matter, until trials say otherwise
-(Hvarfner, Hellsten and Nardi 2024, arXiv 2402.02229). Optuna's holds that all do; after eight
-trials it then looks into the corners of the space, where half of what it proposed erased nothing.
+(Hvarfner, Hellsten and Nardi 2024, arXiv 2402.02229). Optuna's holds that all do, and
+after eight trials looks into the corners of the space.
 What both are worth: docs/measurements.md, "Samplers and early stopping".
 """
 

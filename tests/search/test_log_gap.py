@@ -31,7 +31,7 @@ def proposed(
     directions: list[Objective],
     more: list[dict[str, Any]] | None = None,
 ) -> dict[str, float]:
-    """What is proposed after ten complete trials with these values, and `more` others."""
+    """What is proposed after complete trials with these values, and `more` others."""
     study = optuna.create_study(
         directions=directions, sampler=LogGapSampler(seed=1, n_startup_trials=10)
     )
