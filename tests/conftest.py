@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ os.environ.update(
     # of several threads round otherwise than sums of one.
     OMP_NUM_THREADS="1",
 )
+
+# A shell's background jobs ignore Ctrl-C, and what they start does too: tests that interrupt what
+# they started do not depend on where they run.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
