@@ -25,15 +25,14 @@ import optuna
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from record import RECORDINGS, SPACE, TRIALS, Recording, measured, prepared, read_rows
-from replay import AIM, COLORS, CONCEPTS, Concept, Sampler, frame, mean, reached
+from replay import AIM, COLORS, CONCEPTS, Concept, Sampler, begun, frame, mean, reached
 from rich.progress import track
-from searching import UP, WORKERS, Search, Start, search
+from searching import UP, WORKERS, Search, Start, after, search
 from table import RecordedTrial
 
 from pipeline.config import BudgetConfig, load_space
 from pipeline.search.pareto import hypervolume_history, reference_point
-from pipeline.search.priors import Priors, PriorTrial
-from pipeline.search.warm_start import first_trials
+from pipeline.search.priors import PriorTrial
 
 OUT: Final = TRIALS.with_name("live.jsonl")
 RANDOM_TRIALS: Final = 48
@@ -47,8 +46,8 @@ class Live(NamedTuple):
 
     concept: Concept
     sampler: Sampler
-    earlier: Concept | None
-    """Whose random search's front it begins with."""
+    earlier: tuple[Concept, ...]
+    """Whose random searches' fronts it begins with."""
     seed: int
 
 
@@ -75,7 +74,7 @@ def searched(job: Live, trials: int) -> dict[str, Any]:
         trials=RANDOM_TRIALS,
         sampler=job.sampler,
         seed=job.seed,
-        warm_start=() if job.earlier is None else ("earlier",),
+        warm_start=job.earlier,
     )
     trained = _Trained(job.concept)
     found = search(trained, load_space(SPACE), budget, start(job.earlier, job.seed), trials)
@@ -87,16 +86,17 @@ def searched(job: Live, trials: int) -> dict[str, Any]:
     }
 
 
-def start(earlier: Concept | None, seed: int) -> Start:
+def start(earlier: Sequence[Concept], seed: int) -> Start:
     """What a search begins with."""
-    if earlier is None:
-        return Start()
-    known = tuple(
-        PriorTrial(row["number"], row["params"], _values(row["values"]))
-        for row in random_search(earlier, seed)
-    )
-    space = load_space(SPACE, [f"budget.trials={RANDOM_TRIALS}"])
-    return Start(first=first_trials(Priors("earlier", known), space))
+    known = {
+        concept: [
+            PriorTrial(row["number"], row["params"], _values(row["values"]))
+            for row in random_search(concept, seed)
+        ]
+        for concept in earlier
+    }
+    budget = f"budget={{trials: {RANDOM_TRIALS}, warm_start: {json.dumps(earlier)}}}"
+    return after(known, load_space(SPACE, [budget]))
 
 
 def random_search(concept: Concept, seed: int) -> list[dict[str, Any]]:
@@ -131,21 +131,26 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=18, help="of each search's 48")
     parser.add_argument("--repeats", type=int, default=5, help="searches of each kind")
     parser.add_argument("--sampler", choices=get_args(Sampler), default="gp")
-    parser.add_argument("--cold", action="store_true", help="only those without an earlier sweep")
+    parser.add_argument("--earlier", type=int, default=0, help="how many sweeps they begin with")
     wanted = parser.parse_args()
     known = _known()
     jobs = [
         job
         for seed in range(wanted.repeats)
         for concept in CONCEPTS
-        for earlier in (None, *(other for other in CONCEPTS if other != concept))
-        if earlier is None or not wanted.cold
+        for earlier in _earlier(concept)
+        if len(earlier) == wanted.earlier
         if (job := Live(concept, wanted.sampler, earlier, seed)) not in known
     ]
     _search(jobs, wanted.trials)
     known = _known()
     OUT.with_suffix(".md").write_text("\n".join(_markdown(c, known) for c in CONCEPTS))
     _draw(known, OUT.with_suffix(".png"))
+
+
+def _earlier(concept: Concept) -> list[tuple[Concept, ...]]:
+    others = [other for other in CONCEPTS if other != concept]
+    return [(), *((other,) for other in others), tuple(others)]
 
 
 def _search(jobs: Sequence[Live], trials: int) -> None:
@@ -166,7 +171,7 @@ def _search(jobs: Sequence[Live], trials: int) -> None:
 def _known() -> dict[Live, Search]:
     lines = OUT.read_text().splitlines() if OUT.exists() else []
     return {
-        Live(**{name: row[name] for name in Live._fields}): Search(
+        Live(row["concept"], row["sampler"], tuple(row["earlier"]), row["seed"]): Search(
             np.array(row["compute"]), np.array(row["hypervolume"]), len(row["trials"])
         )
         for row in map(json.loads, lines)
@@ -176,10 +181,11 @@ def _known() -> dict[Live, Search]:
 def _kinds(concept: Concept, known: Mapping[Live, Search]) -> dict[str, list[Search]]:
     """The searches of a concept by what they are called."""
     kinds: dict[str, list[Search]] = {}
-    for job, found in sorted(known.items(), key=lambda item: (item[0].earlier or "", item[0].seed)):
+    by_start = sorted(known.items(), key=lambda it: (len(it[0].earlier), it[0].earlier, it[0].seed))
+    for job, found in by_start:
         if job.concept == concept:
-            begun = "cold" if job.earlier is None else f"front of {job.earlier}"
-            kinds.setdefault(f"{job.sampler} | {begun}", []).append(found)
+            start = begun("front" if job.earlier else "cold", job.earlier)
+            kinds.setdefault(f"{job.sampler} | {start}", []).append(found)
     return kinds
 
 
@@ -234,7 +240,7 @@ def _draw(known: Mapping[Live, Search], path: Path) -> None:
         full = float(random[0].compute[-1])
         target = float(np.mean([run.volume[-1] for run in random]))
         grid = np.linspace(0, 1, 401)
-        fronts = iter(("-", "--"))
+        fronts = iter(("--", "-.", "-"))
         for name, found in {"random | cold": random, **_kinds(concept, known)}.items():
             there = grid[grid * full <= min(run.compute[-1] for run in found) + 0.01]
             curves = np.array([[run.at(share * full) for share in there] for run in found])

@@ -27,13 +27,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from record import RECORDINGS, SPACE, TRIALS, read_rows
 from rich.progress import track
-from searching import WORKERS, Search, Start, search
+from searching import WORKERS, Search, Start, after, search
 from table import GOOD, Table
 
 from pipeline.config import BudgetConfig, EarlyStoppingConfig, load_space
 from pipeline.search.distributions import to_optuna
-from pipeline.search.priors import Priors, PriorTrial
-from pipeline.search.warm_start import first_trials
+from pipeline.search.priors import PriorTrial
 
 Sampler = Literal["random", "tpe", "nsga2", "gp"]
 Concept = Literal["sneaker", "bag", "neon"]
@@ -71,8 +70,8 @@ class Row(NamedTuple):
     sampler: Sampler
     stopped: str
     start: StartName
-    earlier: Concept | None = None
-    """Whose sweep it was that the search begins with."""
+    earlier: tuple[Concept, ...] = ()
+    """Whose sweeps they were that the search begins with."""
 
 
 Runs = dict[Row, list[Search]]
@@ -88,13 +87,14 @@ def rows() -> list[Row]:
         others = _others(concept)
         for sampler in _STARTED:
             found += [Row(concept, sampler, "never", "defaults")]
-            found += [Row(concept, sampler, "never", "front", other) for other in others]
-        found += [Row(concept, "tpe", "never", "trials", other) for other in others]
+            found += [Row(concept, sampler, "never", "front", (other,)) for other in others]
+        found += [Row(concept, "gp", "never", "front", others)]
+        found += [Row(concept, "tpe", "never", "trials", (other,)) for other in others]
     return found
 
 
-def _others(concept: Concept) -> list[Concept]:
-    return [other for other in CONCEPTS if other != concept]
+def _others(concept: Concept) -> tuple[Concept, ...]:
+    return tuple(other for other in CONCEPTS if other != concept)
 
 
 def _repeats(row: Row, repeats: int) -> int:
@@ -116,21 +116,27 @@ def _searched(job: tuple[Row, int], trials: int) -> Search:
         sampler=row.sampler,
         seed=seed,
         early_stopping=STOPPING[row.stopped],
-        warm_start=("earlier",) if row.start == "front" else (),
+        warm_start=row.earlier if row.start == "front" else (),
     )
     return search(_table(row.concept), load_space(SPACE), budget, _start(row, trials, seed))
 
 
 def _start(row: Row, trials: int, seed: int) -> Start:
-    if row.earlier is None:
+    if not row.earlier:
         return Start(defaults=row.start == "defaults")
     budget = BudgetConfig(trials=trials, seed=1000 + seed, sampler="random")
-    earlier = search(_table(row.earlier), load_space(SPACE), budget, Start()).trials
+    found = {
+        concept: search(_table(concept), load_space(SPACE), budget, Start()).trials
+        for concept in row.earlier
+    }
     if row.start == "trials":
-        return Start(earlier=earlier)
-    known = tuple(PriorTrial(t.number, t.params, tuple(t.values)) for t in earlier)
-    space = load_space(SPACE, [f"budget.trials={trials}"])
-    return Start(first=first_trials(Priors("earlier", known), space))
+        return Start(earlier=[trial for trials in found.values() for trial in trials])
+    known = {
+        concept: [PriorTrial(t.number, t.params, tuple(t.values)) for t in trials]
+        for concept, trials in found.items()
+    }
+    named = json.dumps(row.earlier)
+    return after(known, load_space(SPACE, [f"budget={{trials: {trials}, warm_start: {named}}}"]))
 
 
 def searches(trials: int, repeats: int, known: Runs) -> Runs:
@@ -214,7 +220,14 @@ def _markdown(concept: Concept, runs: Runs) -> str:
 
 
 def _begun(row: Row) -> str:
-    return row.start if row.earlier is None else f"{row.start} of {row.earlier}"
+    return begun(row.start, row.earlier)
+
+
+def begun(start: str, earlier: Sequence[str]) -> str:
+    """How a search begins, in words."""
+    if not earlier:
+        return start
+    return f"{start if len(earlier) == 1 else f'{start}s'} of {' and '.join(earlier)}"
 
 
 def reached(found: Sequence[Search], target: float, full: float) -> str:
@@ -250,7 +263,7 @@ def _plain(runs: Runs) -> list[dict[str, Any]]:
 
 def _known(plain: list[dict[str, Any]]) -> Runs:
     return {
-        Row(**{name: each[name] for name in Row._fields}): [
+        Row(*(each[name] for name in Row._fields[:-1]), tuple(each["earlier"])): [
             Search(np.array(run["compute"]), np.array(run["hypervolume"]), run["whole"])
             for run in each["searches"]
         ]
@@ -275,7 +288,9 @@ def _draw(runs: Runs, path: Path) -> None:
     }
     for concept in CONCEPTS:
         shown = [Row(concept, s, "never", "cold") for s in ("random", *_STARTED)]
-        shown += [Row(concept, "gp", "never", "front", other) for other in _others(concept)]
+        others = _others(concept)
+        shown += [Row(concept, "gp", "never", "front", (other,)) for other in others]
+        shown += [Row(concept, "gp", "never", "front", others)]
         panels[concept] = {f"{row.sampler}, {_begun(row)}": row for row in shown}
     grid = np.linspace(0, 1, 401)
     figure = Figure(figsize=(13, 8), dpi=100, layout="constrained")
@@ -285,11 +300,9 @@ def _draw(runs: Runs, path: Path) -> None:
         target, full = _scale(concept, runs)
         for label, row in lines.items():
             means = np.mean([[run.at(share * full) for share in grid] for run in runs[row]], axis=0)
-            # Of two earlier sweeps the second one's line is thin.
-            thin = row.earlier is not None and row.earlier == _others(concept)[1]
             color = COLORS[row.sampler if row.start == "cold" else row.start]
             style = STYLES[row.sampler] if row.start == "cold" else "-"
-            width = 0.9 if thin else 1.8
+            width = 1.8 if row.start == "cold" or len(row.earlier) > 1 else 0.9
             plot.plot(grid, means, style, color=color, lw=width, label=label)
         frame(plot, title, target, (0.06, 0.012))
     figure.supxlabel("compute, of random search's")

@@ -22,8 +22,9 @@ from pipeline.search.defaults import default_values
 from pipeline.search.distributions import to_optuna, to_params
 from pipeline.search.halving import verdict
 from pipeline.search.pareto import hypervolume_history, reference_point
-from pipeline.search.priors import PriorTrial
+from pipeline.search.priors import Priors, PriorTrial
 from pipeline.search.samplers import sampler_for
+from pipeline.search.warm_start import compared_trials, first_trials
 
 Floats = NDArray[np.float64]
 
@@ -62,12 +63,23 @@ class Start:
     Attributes:
         defaults: whether its first trial takes the settings' defaults.
         first: settings of another concept's front, tried first.
+        compared: trials of other concepts, sweep by sweep, known as such to the Gaussian process.
         earlier: trials of another concept, which the sampler sees as its own.
     """
 
     defaults: bool = False
     first: Sequence[PriorTrial] = ()
+    compared: Sequence[Sequence[PriorTrial]] = ()
     earlier: Sequence[FrozenTrial] = ()
+
+
+def after(earlier: Mapping[str, Sequence[PriorTrial]], space: SearchSpace) -> Start:
+    """What a sweep with `budget.warm_start` begins with, after the sweeps that `space` names."""
+    priors = [Priors(name, tuple(trials)) for name, trials in earlier.items()]
+    return Start(
+        first=[trial for each in priors for trial in first_trials(each, space)],
+        compared=[compared_trials(each, space) for each in priors],
+    )
 
 
 class Trials(Protocol):
@@ -110,7 +122,7 @@ def search(
             return
         thinking = time.process_time()
         number = len(start.earlier) + asked
-        study.sampler = sampler_for(budget, number, distributions, len(UP))
+        study.sampler = sampler_for(budget, number, distributions, len(UP), start.compared)
         trial = study.ask(distributions)
         spent += time.process_time() - thinking
         asked += 1

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from optuna.trial import FrozenTrial
+
 from pipeline.config.experiment import Objective
 from pipeline.search.pareto import front_mask, hypervolume, reference_point
 
@@ -49,8 +51,7 @@ class Priors:
         left out: that they do is as true of another concept, and known before they are tried.
         """
         corner = reference_point(directions)
-        mask = front_mask([trial.values for trial in self.trials], directions)
-        front = [t for t, on_front in zip(self.trials, mask, strict=True) if on_front]
+        front = self._front(directions)
         alone = [hypervolume([trial.values], corner, directions) for trial in front]
         least = max(alone, default=0.0) * _LEAST_SHARE
         left = [t for t, volume in zip(front, alone, strict=True) if volume >= least]
@@ -65,7 +66,24 @@ class Priors:
             chosen.append(left.pop(volumes.index(covered)))
         return tuple(chosen)
 
+    def told(self, most: int, directions: Sequence[Objective]) -> tuple[PriorTrial, ...]:
+        """So many trials at most, in their order: the front and others from all over the sweep."""
+        front = self._front(directions)[:most]
+        others = [trial for trial in self.trials if trial not in front]
+        count = min(most - len(front), len(others))
+        chosen = [*front, *(others[place * len(others) // count] for place in range(count))]
+        return tuple(sorted(chosen, key=lambda trial: trial.number))
+
+    def _front(self, directions: Sequence[Objective]) -> list[PriorTrial]:
+        mask = front_mask([trial.values for trial in self.trials], directions)
+        return [t for t, on_front in zip(self.trials, mask, strict=True) if on_front]
+
     def in_words(self) -> str:
         """One line for people."""
         reasons = "".join(f"; {count} left out: {why}" for why, count in self.skipped.items())
         return f"warm start: {len(self.trials)} trials of {self.sweep} fit{reasons}"
+
+
+def is_prior(trial: FrozenTrial) -> bool:
+    """Whether a study's trial is an earlier sweep's: never on the front, and in no count."""
+    return "prior" in trial.user_attrs

@@ -17,7 +17,8 @@ from pipeline.config.user_path import without_machine
 from pipeline.search.distributions import flatten, from_optuna
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE, SPACE, STUDY, SWEEP, trial_name
-from pipeline.search.study import is_prior, load_study
+from pipeline.search.priors import is_prior
+from pipeline.search.study import load_study
 
 TrialStatus = Literal["running", "complete", "failed", "pruned"]
 SweepStatus = Literal["running", "finished", "interrupted"]

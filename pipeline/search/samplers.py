@@ -7,7 +7,7 @@ that a sweep that was interrupted goes on as it would have.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, assert_never
 
 import numpy as np
@@ -17,7 +17,8 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.trial import FrozenTrial
 
 from pipeline.config import BudgetConfig
-from pipeline.search.log_gap import LogGapSampler
+from pipeline.search.priors import PriorTrial
+from pipeline.search.related import RelatedSampler
 from pipeline.search.spread import spread
 
 _LEAST_STARTUP: Final = 4
@@ -25,12 +26,18 @@ _MOST_STARTUP: Final = 10
 _MOST_STARTUP_AFTER_A_FRONT: Final = 8
 _MOST_STARTUP_OF_GP: Final = 7
 """With two workers an eighth trial runs by the time that seven are complete."""
+_MOST_STARTUP_OF_RELATED_GP: Final = 4
+"""An earlier sweep says more than trials all over the space."""
 _MOST_OBJECTIVES_OF_GP: Final = 3
 """Of four or five it takes gigabytes and up to half a minute a proposal."""
 
 
 def sampler_for(
-    budget: BudgetConfig, number: int, space: Mapping[str, BaseDistribution], objectives: int
+    budget: BudgetConfig,
+    number: int,
+    space: Mapping[str, BaseDistribution],
+    objectives: int,
+    earlier: Sequence[Sequence[PriorTrial]] = (),
 ) -> BaseSampler:
     """The sampler that proposes trial `number`, counted from 0.
 
@@ -42,6 +49,7 @@ def sampler_for(
         number: of the trial.
         space: what every trial draws from.
         objectives: how many there are.
+        earlier: trials of each earlier sweep, for the Gaussian process.
     """
     seed = int(np.random.SeedSequence([budget.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
@@ -59,7 +67,11 @@ def sampler_for(
                 return _SpreadGP(
                     space,
                     budget.seed,
-                    n_startup_trials=min(_startup(budget), _MOST_STARTUP_OF_GP),
+                    earlier=earlier,
+                    n_startup_trials=min(
+                        _startup(budget),
+                        _MOST_STARTUP_OF_RELATED_GP if earlier else _MOST_STARTUP_OF_GP,
+                    ),
                     seed=seed,
                 )
             case "random":
@@ -116,7 +128,7 @@ class _FlatSpaceTPE(_FlatSpace, TPESampler):
     pass
 
 
-class _SpreadGP(_FlatSpace, LogGapSampler):
+class _SpreadGP(_FlatSpace, RelatedSampler):
     """The Gaussian process; the trials before it proposes lie evenly in the space."""
 
     def __init__(

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import optuna
 from optuna.distributions import (
@@ -32,9 +32,12 @@ from pipeline.search.halving import Verdict, verdict
 from pipeline.search.outcome import Outcome
 from pipeline.search.pareto import front_mask
 from pipeline.search.places import STUDY, trial_name
-from pipeline.search.priors import Priors, PriorTrial
+from pipeline.search.priors import Priors, PriorTrial, is_prior
 from pipeline.search.rung import RungReport
 from pipeline.search.samplers import sampler_for
+
+_COMPARED: Final = "compared"
+"""The study's attribute with earlier sweeps' trials, sweep by sweep."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class SweepStudy:
     def learn(self, priors: Priors) -> None:
         """Take up the trials of an earlier sweep, those that are not there yet.
 
-        Samplers see them; they are complete, but marked as what they are (`is_prior`).
+        TPE takes them for its own; they are complete, but marked as what they are (`is_prior`).
         """
         there = {t.user_attrs["prior"]["trial"] for t in self._prior_of(priors.sweep)}
         for trial in priors.trials:
@@ -96,6 +99,14 @@ class SweepStudy:
                     )
                 )
         self._has_learned(priors.sweep)
+
+    def compare_with(self, sweep: str, trials: Iterable[PriorTrial]) -> None:
+        """Take up trials of an earlier sweep as what they are, another concept's.
+
+        The Gaussian process learns from them whatever this study's bear out; they are none of its.
+        """
+        told = {**self._compared, sweep: [asdict(trial) for trial in trials]}
+        self._study.set_user_attr(_COMPARED, told)
 
     @property
     def learned(self) -> list[str]:
@@ -195,6 +206,10 @@ class SweepStudy:
         front = {t.number for t, on_front in zip(complete, mask, strict=True) if on_front}
         return [t.number for t in ended if t.number not in front]
 
+    @property
+    def _compared(self) -> dict[str, list[dict[str, Any]]]:
+        return dict(self._study.user_attrs.get(_COMPARED, {}))
+
     def _has_learned(self, sweep: str) -> None:
         self._study.set_user_attr("learned", [*self.learned, sweep])
 
@@ -219,7 +234,11 @@ class SweepStudy:
 
     def _sampler_for(self, number: int) -> BaseSampler:
         objectives = len(self.space.objectives)
-        return sampler_for(self.space.budget, number, self._distributions, objectives)
+        earlier = [
+            [PriorTrial(t["number"], t["params"], tuple(t["values"])) for t in told]
+            for told in self._compared.values()
+        ]
+        return sampler_for(self.space.budget, number, self._distributions, objectives, earlier)
 
     def _note(self, number: int, attributes: Mapping[str, Any]) -> None:
         trial_id = self._trial_id(number)
@@ -231,11 +250,6 @@ class SweepStudy:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
-
-
-def is_prior(trial: FrozenTrial) -> bool:
-    """Whether a study's trial is an earlier sweep's: never on the front, and in no count."""
-    return "prior" in trial.user_attrs
 
 
 def load_study(folder: Path, name: str) -> optuna.Study:

@@ -32,7 +32,7 @@ from pipeline.search.requirements import check_requirements
 from pipeline.search.rung_scheduler import RungScheduler
 from pipeline.search.searcher import StudySearcher, is_full
 from pipeline.search.study import SweepStudy
-from pipeline.search.warm_start import first_trials, read_priors
+from pipeline.search.warm_start import compared_trials, first_trials, read_priors
 
 _RETRIES: Final = 2
 """How often a trial whose worker died is run anew, from its last checkpoint."""
@@ -157,6 +157,7 @@ def _open_study(space: SearchSpace, folder: Path, view: View) -> SweepStudy:
         if sweep in study.learned:
             continue
         priors = read_priors(sweep, space, folder)
+        study.compare_with(sweep, compared_trials(priors, space))
         if begins_with_front:
             study.try_first(sweep, first_trials(priors, space))
         else:

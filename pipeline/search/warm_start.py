@@ -24,6 +24,8 @@ from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 
 MOST_FIRST: Final = 3
 """Trials of earlier sweeps' fronts that are tried first; more were no better."""
+MOST_COMPARED: Final = 256
+"""Trials of earlier sweeps that the Gaussian process compares this one's with: a second each."""
 
 
 def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:
@@ -78,6 +80,12 @@ def first_trials(priors: Priors, space: SearchSpace) -> tuple[PriorTrial, ...]:
     together = min(MOST_FIRST, budget.trials // 4)
     most = max(1, together // max(1, len(budget.warm_start)))
     return priors.best(most, list(space.objectives.values()))
+
+
+def compared_trials(priors: Priors, space: SearchSpace) -> tuple[PriorTrial, ...]:
+    """What of an earlier sweep the Gaussian process learns from; all have an equal part."""
+    most = MOST_COMPARED // max(1, len(space.budget.warm_start))
+    return priors.told(most, list(space.objectives.values()))
 
 
 def _folder_of(sweep: str) -> Path:

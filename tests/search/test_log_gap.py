@@ -104,7 +104,7 @@ def test_too_few_complete_trials_say_nothing() -> None:
 @pytest.mark.parametrize("count", [1, 4, 16])
 def test_the_likeliest_lengths_grow_with_the_number_of_parameters(count: int) -> None:
     likeliest = math.exp(math.sqrt(2)) * math.sqrt(count)
-    around = {factor: log_prior(process(count, factor * likeliest)) for factor in (0.9, 1.0, 1.1)}
+    around = {factor: log_prior()(process(count, factor * likeliest)) for factor in (0.9, 1.0, 1.1)}
     assert max(around, key=around.__getitem__) == 1.0
 
 

@@ -8,6 +8,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
 from pipeline.config import BudgetConfig
+from pipeline.search.priors import PriorTrial
 from pipeline.search.samplers import sampler_for
 from pipeline.search.spread import spread
 
@@ -25,7 +26,8 @@ def proposed(budget: BudgetConfig, ended: int, best: float) -> float:
                 params={"rate": rate}, distributions=RANGE, values=[value, value]
             )
         )
-    study.sampler = sampler_for(budget, ended, RANGE, 2)
+    earlier = [[PriorTrial(0, {"rate": 0.5}, (0.5, 0.5))] for _ in budget.warm_start]
+    study.sampler = sampler_for(budget, ended, RANGE, 2, earlier)
     return float(study.ask(RANGE).params["rate"])
 
 
@@ -38,6 +40,7 @@ def proposed(budget: BudgetConfig, ended: int, best: float) -> float:
         ({"warm_start": ("earlier",), "trials": 12}, 4),
         ({"sampler": "gp"}, 7),
         ({"sampler": "gp", "trials": 15}, 5),
+        ({"sampler": "gp", "warm_start": ("earlier",)}, 4),
     ],
 )
 def test_proposals_follow_results_after_a_blind_start(

@@ -10,16 +10,22 @@ import pytest
 from rich.console import Console
 
 from pipeline.config import SearchSpace, dump_space, parse_space
+from pipeline.config.experiment import Objective
 from pipeline.search.defaults import default_values
 from pipeline.search.files import write_json
 from pipeline.search.live import PlainView
 from pipeline.search.outcome import Outcome
 from pipeline.search.places import sweeps_folder
-from pipeline.search.priors import Priors, PriorTrial
+from pipeline.search.priors import Priors, PriorTrial, is_prior
 from pipeline.search.records import read_sweep
-from pipeline.search.study import Proposal, SweepStudy, is_prior, load_study
+from pipeline.search.study import Proposal, SweepStudy, load_study
 from pipeline.search.sweep import run_sweep
-from pipeline.search.warm_start import first_trials, read_priors
+from pipeline.search.warm_start import (
+    MOST_COMPARED,
+    compared_trials,
+    first_trials,
+    read_priors,
+)
 from tests.search.earlier import put_sweep
 from tests.search.spaces import smoke_space
 
@@ -186,6 +192,21 @@ def test_earlier_fronts_share_a_part_of_the_budget(trials: int, sweeps: int, eac
     assert len(first_trials(Priors("s0", front), space)) == each
 
 
+def test_the_process_is_told_of_the_front_and_of_trials_from_all_over_the_sweep() -> None:
+    values = [(0.5, 0.5)] * 9 + [(0.9, 0.1), (0.1, 0.9)]
+    priors = Priors("s0", tuple(PriorTrial(n, {}, each) for n, each in enumerate(values[::-1])))
+    up: list[Objective] = ["maximize", "maximize"]
+    assert priors.told(99, up) == priors.trials
+    assert [t.number for t in Priors("s0", priors.trials[:5]).told(2, up)] == [0, 1]
+    others = [PriorTrial(n, {}, (0.4, 0.4)) for n in range(11, 31)]
+    more = Priors("s0", (*priors.trials, *others))
+    chosen = [trial.number for trial in more.told(15, up)]
+    assert chosen == [*range(11), 11, 16, 21, 26]
+    space = smoke_space(budget={"warm_start": ["s0", "s1"]})
+    many = Priors("s0", tuple(PriorTrial(n, {}, (n / 999, 0.5)) for n in range(999)))
+    assert len(compared_trials(many, space)) == MOST_COMPARED // 2
+
+
 def test_a_sweep_that_begins_with_an_earlier_front_goes_on_with_it(tmp_path: Path) -> None:
     """Killed while it took the front up, and resumed: nothing is tried twice or left out."""
     put_sweep("earlier", smoke_space(), trials=9)
@@ -212,6 +233,34 @@ def test_a_sweep_that_begins_with_an_earlier_front_goes_on_with_it(tmp_path: Pat
     assert len(sweep.trials) == 1 + len(first)
     told = f"{len(first)} settings of the front of earlier, tried first"
     assert sweep.warm_start_in_words("earlier") == told
+
+
+def test_what_the_process_compares_with_is_there_when_a_sweep_goes_on(tmp_path: Path) -> None:
+    """And is none of the sweep's trials: its first one has the number 0."""
+    put_sweep("earlier", smoke_space(), trials=9)
+    space = sibling(budget={"warm_start": ["earlier"], "trials": 16, "sampler": "gp"})
+    priors = read_priors("earlier", space, tmp_path)
+
+    def run(folder: Path, *, anew: bool, knows: bool = True) -> list[Proposal]:
+        folder.mkdir()
+        study = SweepStudy(folder, space)
+        if knows:
+            study.compare_with("earlier", compared_trials(priors, space))
+        proposals = []
+        for _ in range(7):
+            study = SweepStudy(folder, space) if anew else study
+            proposals.append(study.ask())
+            value = proposals[-1].values["prompts.forget_diversity"]
+            metrics = {"erasure": value, "alignment": 1 - value / 2}
+            study.tell(proposals[-1].number, Outcome(metrics, None, 1.0))
+        return proposals
+
+    once, reopened = run(tmp_path / "once", anew=False), run(tmp_path / "anew", anew=True)
+    assert once == reopened
+    assert [proposal.number for proposal in once] == list(range(7))
+    without = run(tmp_path / "without", anew=False, knows=False)
+    assert once[:4] == without[:4]
+    assert once[4:] != without[4:]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
