@@ -28,9 +28,11 @@ class BudgetConfig(Section):
     warm_start: tuple[Text, ...] = ()
     """Earlier sweeps of the same base and objectives, by name or folder, as of other concepts."""
     warm_start_by: Literal["front", "trials"] = "front"
-    """What of them helps: `front` tries their fronts' settings first, three trials or a quarter of
-    the budget at most; `trials` shows all of their trials to the sampler, where they count for
-    nothing else, and `random` and `nsga2` learn nothing of them."""
+    """What of them helps: `front` tries their fronts' settings first, four trials or a quarter of
+    the budget at most, one of each sweep at least; `trials` shows all of their trials to the
+    sampler, where they count for nothing else. With either `gp` learns from their trials as those
+    of other concepts; `tpe` takes them for this sweep's own, with `trials` alone, and `random` and
+    `nsga2` learn nothing of them."""
     start_from_defaults: Annotated[bool, Field(strict=True)] = False
     """Whether the first trial takes of each searched setting the value nearest to its default."""
     early_stopping: EarlyStoppingConfig | None = None

@@ -71,7 +71,8 @@ def own_trials(
     states = (TrialState.COMPLETE, TrialState.RUNNING)
     seen = [t for t in study.get_trials(deepcopy=False, states=states) if not is_prior(t)]
     complete = [t for t in seen if t.state == TrialState.COMPLETE]
-    return complete, [t for t in seen if t not in complete and t.number != trial.number]
+    running = [t for t in seen if t.state == TrialState.RUNNING and t.number != trial.number]
+    return complete, running
 
 
 @dataclass(frozen=True)

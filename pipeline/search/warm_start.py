@@ -22,7 +22,7 @@ from pipeline.search.places import EXPERIMENT, SWEEP, sweeps_folder
 from pipeline.search.priors import Priors, PriorTrial
 from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 
-MOST_FIRST: Final = 3
+MOST_FIRST: Final = 4
 """Trials of earlier sweeps' fronts that are tried first; more were no better."""
 MOST_COMPARED: Final = 256
 """Trials of earlier sweeps that the Gaussian process compares this one's with: a second each."""

@@ -183,7 +183,7 @@ def test_the_earlier_front_is_tried_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "sweeps", "each"), [(4, 1, 1), (11, 1, 2), (99, 1, 3), (99, 2, 1), (3, 5, 1)]
+    ("trials", "sweeps", "each"), [(4, 1, 1), (11, 1, 2), (99, 1, 4), (99, 2, 2), (3, 5, 1)]
 )
 def test_earlier_fronts_share_a_part_of_the_budget(trials: int, sweeps: int, each: int) -> None:
     names = [f"s{number}" for number in range(sweeps)]
