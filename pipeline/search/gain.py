@@ -55,16 +55,19 @@ class HypervolumeGain(BaseAcquisitionFunc):
         running: Floats,
         seed: int,
     ) -> None:
-        # A process at one sweep has of Optuna's what is asked of it here.
+        # Of an Optuna's process only that is asked which these have too.
         as_optunas: list[GPRegressor] = list(processes)  # type: ignore[arg-type]
         self._back = back
         self._samples = ListConditionalGPRegressor(
             as_optunas, torch.from_numpy(running), _SAMPLES, seed, _NOISE
         )
-        possible = back(self._samples.get_fantasy_samples()).numpy()
-        boxes = [_free_boxes(np.vstack([scores, beside]), corner) for beside in possible]
+        front = scores[front_mask(scores, ["maximize"] * len(corner))]
+        possible = back(self._samples.get_fantasy_samples()).numpy()  # (S, R, M)
+        if not len(running):
+            possible = possible[:1]  # all samples are alike
+        boxes = [_free_boxes(np.vstack([front, beside]), corner) for beside in possible]
         most = max(len(low) for low, _ in boxes)
-        # (S, B, M); boxes that only fill up are as good as empty.
+        # (S, B, M), or (1, B, M); boxes that only fill up are as good as empty.
         self._low = torch.zeros(len(boxes), most, len(corner), dtype=torch.float64)
         self._wide = torch.full_like(self._low, _LEAST)
         for place, (low, high) in enumerate(boxes):
@@ -75,9 +78,10 @@ class HypervolumeGain(BaseAcquisitionFunc):
     def eval_acqf(self, x: torch.Tensor) -> torch.Tensor:
         """Of settings (..., D): (...)."""
         scores = self._back(self._samples.sample_candidate_posterior(x))
-        within = (scores.unsqueeze(-2) - self._low).clamp_min(_LEAST)
-        volumes = torch.minimum(within, self._wide).log().sum(dim=-1)
-        return volumes.logsumexp(dim=(-2, -1)) - math.log(_SAMPLES)
+        within = scores.unsqueeze(-2) - self._low
+        # In place: of three objectives it may take a gigabyte.
+        within.clamp_(min=within.new_tensor(_LEAST), max=self._wide)
+        return within.log().sum(dim=-1).logsumexp(dim=(-2, -1)) - math.log(_SAMPLES)
 
 
 def _free_boxes(scores: Floats, corner: Floats) -> tuple[Floats, Floats]:
@@ -87,6 +91,5 @@ def _free_boxes(scores: Floats, corner: Floats) -> tuple[Floats, Floats]:
         return corner[None], np.full((1, len(corner)), np.inf)
     if len(corner) == 1:
         return inside.max(axis=0)[None], np.full((1, 1), np.inf)
-    front = inside[front_mask(inside, ["maximize"] * len(corner))]
-    low, high = get_non_dominated_box_bounds(-np.unique(front, axis=0), -corner)
+    low, high = get_non_dominated_box_bounds(-inside, -corner)
     return -high, -low

@@ -89,7 +89,10 @@ class Scale:
 
     @classmethod
     def of(cls, scores: Floats) -> Scale:
-        """The scale of trials with these scores, (N, M); where all are alike it is 1 wide."""
+        """The scale of trials with these scores, (N, M).
+
+        Where all are alike it is 1 wide, and all are at their best.
+        """
         best, worst = scores.max(axis=0), scores.min(axis=0)
         return cls(best, np.where(best > worst, best - worst, 1.0))
 

@@ -84,6 +84,12 @@ class Priors:
         return f"warm start: {len(self.trials)} trials of {self.sweep} fit{reasons}"
 
 
+def differ(trials: Sequence[PriorTrial]) -> bool:
+    """Whether a sweep's trials differ in each objective; others say nothing of what is better."""
+    each = zip(*(trial.values for trial in trials), strict=True)
+    return bool(trials) and all(len(set(values)) > 1 for values in each)
+
+
 def is_prior(trial: FrozenTrial) -> bool:
     """Whether a study's trial is an earlier sweep's: never on the front, and in no count."""
     return "prior" in trial.user_attrs

@@ -30,20 +30,21 @@ Floats = NDArray[np.float64]
 
 _SEEDS: Final = 1 << 30
 _MOST_BEGUN_FROM: Final = 5
-"""Trials of the front from which the best settings are sought, beside others."""
+"""Trials of the front from which the best settings are sought, beside places all over the space."""
 
 
 class RelatedSampler(LogGapSampler):
     """`LogGapSampler`, and with earlier sweeps one whose processes know them (`sweep_process`).
 
     Args:
-        earlier: trials of earlier sweeps with the same settings and objectives, sweep by sweep.
+        earlier: trials of earlier sweeps with the same settings and objectives, sweep by sweep,
+            which `differ` (`priors`).
         settings: Optuna's.
     """
 
     def __init__(self, earlier: Sequence[Sequence[PriorTrial]] = (), **settings: Any) -> None:
         super().__init__(**settings)
-        self._earlier = [trials for trials in earlier if trials]
+        self._earlier = list(earlier)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -68,7 +69,8 @@ class RelatedSampler(LogGapSampler):
             scores=scores[0],
             corner=_corner(scores[0], study.directions),
             back=common.back,
-            running=_places(space, running),
+            # One that a killed process left may have no settings yet.
+            running=_places(space, [t for t in running if search_space.keys() <= t.params.keys()]),
             seed=self._rng.rng.randint(_SEEDS),
         )
         front = places[0][front_mask(scores[0], ["maximize"] * len(study.directions))]
@@ -92,7 +94,10 @@ class _CommonScale:
         self.told = [(each - self._middle) / self._deviation for each in gaps]
 
     def back(self, told: torch.Tensor) -> torch.Tensor:
-        """What is told of the first sweep, (..., M), as its scores."""
+        """What is told of the first sweep, (..., M), as its scores.
+
+        They go no further beyond its best than a fiftieth (`NEAREST`) of what its own trials span.
+        """
         gaps = told * told.new_tensor(self._deviation) + told.new_tensor(self._middle)
         best, spread = told.new_tensor(self._own.best), told.new_tensor(self._own.spread)
         return best - spread * ((-gaps).exp() - NEAREST)
@@ -109,7 +114,6 @@ def _corner(scores: Floats, directions: Sequence[StudyDirection]) -> Floats:
 
 def _places(space: SearchSpace, trials: Sequence[FrozenTrial | PriorTrial]) -> Floats:
     """Trials' settings as Optuna's processes take them, (N, D)."""
-    # Of the trials themselves it looks at the number alone.
-    count: list[Any] = list(trials)
-    places: Floats = space.get_normalized_params(count, [trial.params for trial in trials])
+    counted: list[Any] = list(trials)  # it only counts them, where their settings are given too
+    places: Floats = space.get_normalized_params(counted, [trial.params for trial in trials])
     return places

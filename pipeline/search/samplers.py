@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.trial import FrozenTrial
 
 from pipeline.config import BudgetConfig
-from pipeline.search.priors import PriorTrial
+from pipeline.search.priors import PriorTrial, differ
 from pipeline.search.related import RelatedSampler
 from pipeline.search.spread import spread
 
@@ -51,6 +51,7 @@ def sampler_for(
         objectives: how many there are.
         earlier: trials of each earlier sweep, for the Gaussian process.
     """
+    known = [trials for trials in earlier if differ(trials)]
     seed = int(np.random.SeedSequence([budget.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -67,10 +68,10 @@ def sampler_for(
                 return _SpreadGP(
                     space,
                     budget.seed,
-                    earlier=earlier,
+                    earlier=known,
                     n_startup_trials=min(
                         _startup(budget),
-                        _MOST_STARTUP_OF_RELATED_GP if earlier else _MOST_STARTUP_OF_GP,
+                        _MOST_STARTUP_OF_RELATED_GP if known else _MOST_STARTUP_OF_GP,
                     ),
                     seed=seed,
                 )

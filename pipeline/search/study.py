@@ -114,12 +114,16 @@ class SweepStudy:
         return list(self._study.user_attrs.get("learned", []))
 
     def try_first(self, sweep: str, trials: Iterable[PriorTrial]) -> None:
-        """Have the next trials take the settings of an earlier sweep's, those not asked for yet."""
-        there = [trial.user_attrs.get("again_from") for trial in self._own()]
+        """Have the next trials take the settings of an earlier sweep's, those not asked for yet.
+
+        Two earlier sweeps may have the same ones, where the second began with the first one's.
+        """
+        there = [t.system_attrs.get("fixed_params", t.params) for t in self._own()]
         for trial in trials:
-            mark = {"sweep": sweep, "trial": trial.number}
-            if mark not in there:
+            if not any(_alike(trial.params, settings) for settings in there):
+                mark = {"sweep": sweep, "trial": trial.number}
                 self._study.enqueue_trial(trial.params, user_attrs={"again_from": mark})
+                there.append(trial.params)
         self._has_learned(sweep)
 
     def begin_with(self, values: Mapping[str, Any]) -> None:
@@ -250,6 +254,16 @@ class SweepStudy:
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def _alike(some: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether settings are the same but for the last bits."""
+    return some.keys() == other.keys() and all(
+        math.isclose(value, other[name], rel_tol=1e-9, abs_tol=1e-12)
+        if isinstance(value, float)
+        else value == other[name]
+        for name, value in some.items()
+    )
 
 
 def load_study(folder: Path, name: str) -> optuna.Study:

@@ -25,7 +25,7 @@ from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 MOST_FIRST: Final = 4
 """Trials of earlier sweeps' fronts that are tried first; more were no better."""
 MOST_COMPARED: Final = 256
-"""Trials of earlier sweeps that the Gaussian process compares this one's with: a second each."""
+"""Trials of earlier sweeps that the Gaussian process knows; a proposal then takes a second."""
 
 
 def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:

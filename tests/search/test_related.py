@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import optuna
 import pytest
+import torch
 from numpy.typing import NDArray
+from optuna._gp.gp import GPRegressor
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from pipeline.config.experiment import Objective
+from pipeline.search.log_gap import log_prior
 from pipeline.search.priors import PriorTrial
-from pipeline.search.related import RelatedSampler
+from pipeline.search.related import RelatedSampler, _CommonScale, _corner
 from pipeline.search.spread import spread
 from pipeline.search.sweep_process import fitted
 
@@ -44,6 +48,7 @@ def proposed(
     directions: Sequence[Objective] = UP,
     known: int = 5,
     marked: Sequence[PriorTrial] = (),
+    running: Sequence[dict[str, float]] = (),
 ) -> dict[str, float]:
     """What is proposed after so many trials of this sweep; `marked` are prior ones in its study.
 
@@ -61,6 +66,14 @@ def proposed(
                 distributions=RANGES,
                 values=found,
                 user_attrs={"prior": {}} if prior else {},
+            )
+        )
+    for params in running:
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.RUNNING,
+                params=params,
+                distributions=RANGES if params else {},
             )
         )
     return dict(study.ask(RANGES).params)
@@ -145,5 +158,52 @@ def test_prior_trials_in_the_study_are_not_its_own() -> None:
         assert proposed(earlier, marked=other) == proposed(earlier)
 
 
-def test_sweeps_without_a_trial_are_none() -> None:
-    assert proposed([[], []]) == proposed([])
+def test_what_runs_is_not_proposed_again() -> None:
+    """And what a killed process left without settings is no trial."""
+    earlier = [sweep(near(0.7))]
+    plain = proposed(earlier)
+    assert proposed(earlier, running=[{}]) == plain
+    other = proposed(earlier, running=[plain])
+    assert max(abs(other[name] - plain[name]) for name in ("a", "b")) > 0.01
+
+
+def test_the_common_scale_can_be_taken_back() -> None:
+    scores = [np.array([near(best)(t.params) for t in sweep(near(best))]) for best in (0.8, 0.7)]
+    scale = _CommonScale(scores)
+    together = np.vstack(scale.told)
+    np.testing.assert_allclose(together.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(together.std(axis=0), 1)
+    back = scale.back(torch.from_numpy(scale.told[0]))
+    np.testing.assert_allclose(back.numpy(), scores[0], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [([[0.5, -0.2], [0.7, -0.9]], [0, -1]), ([[-2.0, -0.2], [0.7, -30.0]], [-2, -30])],
+)
+def test_the_corner_is_the_reference_or_what_lies_beyond(
+    scores: list[list[float]], expected: list[float]
+) -> None:
+    directions = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    assert _corner(np.array(scores), directions).tolist() == expected
+
+
+@pytest.mark.parametrize("settings", [1, 4])
+def test_sweeps_are_likeliest_one_length_apart(settings: int) -> None:
+    """Where the same settings' values in both correlate by a half."""
+
+    def process(apart: float) -> GPRegressor:
+        lengths = torch.tensor([1.0] * settings + [1 / apart], dtype=torch.float64)
+        return GPRegressor(
+            is_categorical=torch.tensor([False] * settings + [True]),
+            X_train=torch.zeros((1, settings + 1), dtype=torch.float64),
+            y_train=torch.zeros(1, dtype=torch.float64),
+            inverse_squared_lengthscales=lengths**-2,
+            kernel_scale=torch.tensor(1.0, dtype=torch.float64),
+            noise_var=torch.tensor(0.01, dtype=torch.float64),
+        )
+
+    around = {apart: log_prior(1)(process(apart)).item() for apart in (0.8, 1.0, 1.25)}
+    assert max(around, key=around.__getitem__) == 1.0
+    marked = torch.tensor([[0.0] * settings + [1.0]], dtype=torch.float64)
+    assert process(1.0).kernel(marked).item() == pytest.approx(0.524, abs=1e-3)

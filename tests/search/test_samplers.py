@@ -26,7 +26,11 @@ def proposed(budget: BudgetConfig, ended: int, best: float) -> float:
                 params={"rate": rate}, distributions=RANGE, values=[value, value]
             )
         )
-    earlier = [[PriorTrial(0, {"rate": 0.5}, (0.5, 0.5))] for _ in budget.warm_start]
+    values = {"earlier": [0.2, 0.5], "of one value": [0.5, 0.5]}
+    earlier = [
+        [PriorTrial(n, {"rate": 0.3 + n / 2}, (v, v)) for n, v in enumerate(values[name])]
+        for name in budget.warm_start
+    ]
     study.sampler = sampler_for(budget, ended, RANGE, 2, earlier)
     return float(study.ask(RANGE).params["rate"])
 
@@ -41,6 +45,7 @@ def proposed(budget: BudgetConfig, ended: int, best: float) -> float:
         ({"sampler": "gp"}, 7),
         ({"sampler": "gp", "trials": 15}, 5),
         ({"sampler": "gp", "warm_start": ("earlier",)}, 4),
+        ({"sampler": "gp", "warm_start": ("of one value",)}, 7),
     ],
 )
 def test_proposals_follow_results_after_a_blind_start(

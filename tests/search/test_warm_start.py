@@ -16,10 +16,10 @@ from pipeline.search.files import write_json
 from pipeline.search.live import PlainView
 from pipeline.search.outcome import Outcome
 from pipeline.search.places import sweeps_folder
-from pipeline.search.priors import Priors, PriorTrial, is_prior
+from pipeline.search.priors import Priors, PriorTrial, differ, is_prior
 from pipeline.search.records import read_sweep
 from pipeline.search.study import Proposal, SweepStudy, load_study
-from pipeline.search.sweep import run_sweep
+from pipeline.search.sweep import _open_study, run_sweep
 from pipeline.search.warm_start import (
     MOST_COMPARED,
     compared_trials,
@@ -235,32 +235,66 @@ def test_a_sweep_that_begins_with_an_earlier_front_goes_on_with_it(tmp_path: Pat
     assert sweep.warm_start_in_words("earlier") == told
 
 
-def test_what_the_process_compares_with_is_there_when_a_sweep_goes_on(tmp_path: Path) -> None:
-    """And is none of the sweep's trials: its first one has the number 0."""
+@pytest.mark.parametrize("by", ["front", "trials"])
+def test_what_the_process_knows_is_there_when_a_sweep_goes_on(tmp_path: Path, by: str) -> None:
     put_sweep("earlier", smoke_space(), trials=9)
-    space = sibling(budget={"warm_start": ["earlier"], "trials": 16, "sampler": "gp"})
-    priors = read_priors("earlier", space, tmp_path)
+    put_sweep("another", smoke_space(budget={"seed": 5}), trials=9)
 
-    def run(folder: Path, *, anew: bool, knows: bool = True) -> list[Proposal]:
+    def run(folder: Path, earlier: str = "earlier", *, anew: bool = False) -> list[Proposal]:
+        budget = {"warm_start": [earlier], "warm_start_by": by, "trials": 16, "sampler": "gp"}
+        space = sibling(budget=budget)
         folder.mkdir()
-        study = SweepStudy(folder, space)
-        if knows:
-            study.compare_with("earlier", compared_trials(priors, space))
+        view = PlainView(Console(file=sys.stderr))
+        study = _open_study(space, folder, view)
+        assert len(study._compared[earlier]) == 8
         proposals = []
         for _ in range(7):
-            study = SweepStudy(folder, space) if anew else study
+            study = _open_study(space, folder, view) if anew else study
             proposals.append(study.ask())
             value = proposals[-1].values["prompts.forget_diversity"]
             metrics = {"erasure": value, "alignment": 1 - value / 2}
             study.tell(proposals[-1].number, Outcome(metrics, None, 1.0))
         return proposals
 
-    once, reopened = run(tmp_path / "once", anew=False), run(tmp_path / "anew", anew=True)
+    once, reopened = run(tmp_path / "once"), run(tmp_path / "reopened", anew=True)
     assert once == reopened
-    assert [proposal.number for proposal in once] == list(range(7))
-    without = run(tmp_path / "without", anew=False, knows=False)
-    assert once[:4] == without[:4]
-    assert once[4:] != without[4:]
+    # What is tried first is the sweep's own; trials that it only knows come before it in the study.
+    assert once[0].number == (0 if by == "front" else 8)
+    if by == "trials":
+        another = run(tmp_path / "another", "another")
+        assert another[:4] == once[:4]
+        assert another[4] != once[4]
+
+
+def test_settings_of_two_earlier_sweeps_are_tried_once(tmp_path: Path) -> None:
+    """As where the second one began with the first one's front; but for their last bits."""
+    put_sweep("earlier", smoke_space(), trials=9)
+    space = sibling(budget={"warm_start": ["earlier", "again"], "trials": 16})
+    first = first_trials(read_priors("earlier", space, tmp_path), space)
+    moved = {
+        name: v * (1 + 1e-15) if isinstance(v, float) else v for name, v in first[0].params.items()
+    }
+    study = SweepStudy(tmp_path, space)
+    study.try_first("earlier", first)
+    study.try_first("again", [PriorTrial(7, moved, first[0].values), *first[1:]])
+    assert study.learned == ["earlier", "again"]
+    marks = [trial.user_attrs for trial in load_study(tmp_path, "smoke").get_trials()]
+    assert [mark["again_from"]["sweep"] for mark in marks] == ["earlier"] * len(first)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], False),
+        ([(0.2, 0.3)], False),
+        ([(0.2, 0.3), (0.2, 0.4)], False),
+        ([(0.2, 0.3), (0.1, 0.4)], True),
+    ],
+)
+def test_trials_that_are_all_alike_tell_nothing(
+    values: list[tuple[float, ...]], *, expected: bool
+) -> None:
+    assert differ([PriorTrial(n, {}, each) for n, each in enumerate(values)]) is expected
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
