@@ -227,7 +227,7 @@ def test_a_sweep_stops_trials_early_and_uses_their_process_again(tmp_path: Path)
     """It begins with the defaults and with a setting of an earlier front, too."""
     put_sweep("earlier", smoke_space(), base=None)
     warm = {"warm_start": ["earlier"], "start_from_defaults": True}
-    space = stopping_space(trials=5, max_concurrent=1, sampler="tpe", **warm)
+    space = stopping_space(trials=5, max_concurrent=1, sampler="gp", **warm)
     sweep = run_sweep(
         space, tmp_path / "smoke", resume=False, view=PlainView(Console(file=sys.stderr))
     )
