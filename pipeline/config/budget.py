@@ -18,9 +18,9 @@ class BudgetConfig(Section):
     max_concurrent: Count | None = None
     """Trials at a time; 1 or more, none for as many as the machines hold."""
     sampler: Literal["auto", "gp", "tpe", "random", "nsga2"] = "auto"
-    """A Gaussian process for each objective (half a second a proposal, 14 seconds after a thousand
-    trials), TPE, random search or NSGA-II; `auto` is `gp` for up to three objectives, and `tpe` for
-    more, of which `gp` would take gigabytes."""
+    """A Gaussian process for each objective (half a second a proposal, up to two after earlier
+    sweeps, 14 after a thousand trials), TPE, random search or NSGA-II; `auto` is `gp` for up to
+    three objectives, and `tpe` for more, of which `gp` would take gigabytes."""
     seed: Seed = 0
     """The sampler's seed, 0 to 2^31 - 1."""
     keep_weights: Literal["all", "front"] = "all"

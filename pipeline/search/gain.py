@@ -55,7 +55,7 @@ class HypervolumeGain(BaseAcquisitionFunc):
         running: Floats,
         seed: int,
     ) -> None:
-        # Of an Optuna's process only that is asked which these have too.
+        # They have all of a `GPRegressor` that is asked for here.
         as_optunas: list[GPRegressor] = list(processes)  # type: ignore[arg-type]
         self._back = back
         self._samples = ListConditionalGPRegressor(

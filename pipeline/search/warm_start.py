@@ -1,9 +1,9 @@
-"""What a sweep takes from earlier ones: their fronts to begin with, or all of their trials.
+"""What a sweep takes from earlier ones: their fronts to begin with, and their trials to learn from.
 
 An earlier sweep of the same base and objectives, as of a sibling concept, says which settings are
-worth a try. Tried first, its front's are worth more than all of its trials in the sampler's sight
-(docs/measurements.md): values of another concept lie at another level, and a sampler that compares
-them with this sweep's own stays where the other concept was easy.
+worth a try. Its trials' values lie at another level: the Gaussian process, which knows whose they
+are, learns from them (`related`), and TPE, which takes them for this sweep's own, stays where the
+other concept was easy (docs/measurements.md).
 """
 
 from __future__ import annotations
