@@ -23,7 +23,7 @@ from pipeline.search.priors import Priors, PriorTrial
 from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 
 MOST_FIRST: Final = 4
-"""Trials of earlier sweeps' fronts that are tried first; more were no better."""
+"""Trials of earlier sweeps' fronts that are tried first; six were no better."""
 MOST_COMPARED: Final = 256
 """Trials of earlier sweeps that the Gaussian process knows; a proposal then takes a second."""
 
