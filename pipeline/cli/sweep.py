@@ -35,7 +35,7 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="SWEEP",
-            help="Begin with the front of an earlier sweep of the same base; may be repeated.",
+            help="Begin with an earlier sweep's front, and learn from it; may be repeated.",
         ),
     ] = None,
     changes: SetOption = None,

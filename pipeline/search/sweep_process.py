@@ -39,12 +39,6 @@ class SweepProcess:
         lengths: Floats = self._process.length_scales[: -self._others]
         return lengths
 
-    @property
-    def apart(self) -> Floats:
-        """How far the other sweeps are from the first, in lengths of the kernel, (others,)."""
-        lengths: Floats = self._process.length_scales[-self._others :]
-        return 1 / lengths
-
     def kernel(
         self, first: torch.Tensor | None = None, second: torch.Tensor | None = None
     ) -> torch.Tensor:

@@ -103,7 +103,7 @@ def test_a_sweep_that_has_nothing_in_common_is_no_sure_guide() -> None:
                 for values, here in zip((near(0.8), other), places, strict=True)
             ]
             processes = fitted(places, scores, np.zeros(6, dtype=bool), 1e-6)
-            apart.append(processes[place].apart[0])
+            apart.append(1 / processes[place]._process.length_scales[-1])
         assert apart[1] > 2 * apart[0]
 
 
