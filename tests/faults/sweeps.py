@@ -16,8 +16,8 @@ NAME = "smoke"
 
 
 def long_space(trials: int = 3, **sections: dict[str, Any]) -> SearchSpace:
-    """Trials of some seconds, with a checkpoint every other step."""
-    update = {"steps": {"int_uniform": [24, 30]}, "learning_rate": 1e-4}
+    """Trials that train for ten seconds or so, with a checkpoint at every step."""
+    update = {"steps": {"int_uniform": [75, 90]}, "learning_rate": 1e-4}
     return smoke_space(update=update, budget={"trials": trials}, **sections)
 
 

@@ -100,12 +100,6 @@ def worker_of(trial: TrialRecord) -> int | None:
     return None if found is None else int(found[1])
 
 
-def busy_worker(folder: Path) -> int | None:
-    """The process of a trial that is halfway, if there is one now."""
-    trial = halfway(folder)
-    return None if trial is None else worker_of(trial)
-
-
 def wait_for_death(pid: int) -> None:
     """Ray's workers end with the process that started them."""
     deadline = time.monotonic() + PATIENCE
@@ -149,14 +143,19 @@ def wait_until_halfway(runner: Runner, folder: Path) -> TrialRecord:
 
 
 def wait_for_worker(runner: Runner, folder: Path) -> int:
-    """The process id of a worker of this very session that is halfway through a trial."""
+    """The process id of a worker of this very session that has taken up a trial.
+
+    It may be at its judging: of a trial that goes on, the training that is left can be over within
+    two looks.
+    """
     seen: list[int] = []
 
     def found() -> bool:
-        pid = busy_worker(folder)
+        running = [trial for trial in read_sweep(folder).trials if trial.state == "running"]
+        workers = {worker_of(trial) for trial in running if (trial.folder / ".lock").exists()}
         family = {child.pid for child in psutil.Process(runner.process.pid).children(True)}
-        seen.extend([pid] if pid is not None and pid in family else [])
+        seen.extend(family & workers)
         return bool(seen)
 
-    runner.wait_for(found, "a trial was halfway")
+    runner.wait_for(found, "a worker had taken up a trial")
     return seen[-1]

@@ -228,9 +228,9 @@ def _no_stray_sweeps() -> Iterator[None]:
 @pytest.mark.usefixtures("_no_stray_sweeps")
 def test_a_sweep_survives_ctrl_c_and_kill_9_of_itself_and_of_a_worker(home: Path) -> None:
     """One sweep, stopped in three ways: no trial is lost, none doubled, none begun anew."""
-    # Trials long enough to be hit in the middle.
+    # To be hit in the middle: a worker outlives the sweep that was killed by seconds.
     space = smoke_space(
-        update={"steps": {"int_uniform": [24, 30]}, "learning_rate": 1e-4},
+        update={"steps": {"int_uniform": [75, 90]}, "learning_rate": 1e-4},
         budget={"trials": 3},
     )
     source, folder = home / "source.yaml", home / "sweeps" / "survivor"

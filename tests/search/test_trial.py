@@ -104,6 +104,7 @@ def test_corners_cover_every_end_that_decides_pictures() -> None:
 
 
 def test_parts_and_overhead_sum_to_the_time_since_a_trial_was_handed_out() -> None:
+    began = time.perf_counter()
     issued = time.time() - 5
     laps = Laps(issued)
     with laps.lap("load"):
@@ -111,6 +112,7 @@ def test_parts_and_overhead_sum_to_the_time_since_a_trial_was_handed_out() -> No
     with laps.lap("load"):
         time.sleep(0.1)
     total = laps.total()
-    assert total["load"] == pytest.approx(0.2, abs=0.1)
-    assert sum(total.values()) == pytest.approx(time.time() - issued, abs=0.2)
-    assert total["overhead"] >= 5 - 0.1
+    took = time.perf_counter() - began
+    assert 0.2 <= total["load"] <= took
+    assert 5.2 - 0.01 <= sum(total.values()) <= 5 + took + 0.01  # of two clocks
+    assert total["overhead"] >= 5 - 0.01

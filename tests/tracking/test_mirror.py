@@ -333,7 +333,7 @@ def test_a_server_that_comes_and_goes_costs_nothing_and_loses_nothing(
     sweep.finish(sweep.begin(), 0.96, 0.5)
     began = time.monotonic()
     mirror.start()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1  # it waits for no request
     assert mirror.close(30).trials == (5,)
     assert time.monotonic() - began < 20
     server.thaw()
