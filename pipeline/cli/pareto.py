@@ -35,8 +35,8 @@ def pareto(sweep: SweepArgument, _home: HomeOption = None) -> None:
     table = table_of(record)
     written = write_figures(record, table, record.folder, SweepPages())
     _show(table)
-    for earlier in record.priors:
-        say(f"warm start: {record.warm_start_in_words(earlier)}")
+    for earlier, taken in record.taken.items():
+        say(f"warm start: {taken.in_words(earlier)}")
     for path in written:
         say(str(path))
     mirror = Mirror(record.folder)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from pipeline.config.early_stopping import EarlyStoppingConfig
 from pipeline.config.sections import Count, Section, Seed, Text
+
+SamplerName = Literal["gp", "tpe", "random", "nsga2"]
+
+_MOST_OBJECTIVES_OF_GP: Final = 3
+"""Of four or five it takes gigabytes and up to half a minute a proposal."""
 
 
 class BudgetConfig(Section):
@@ -37,3 +42,9 @@ class BudgetConfig(Section):
     """Whether the first trial takes of each searched setting the value nearest to its default."""
     early_stopping: EarlyStoppingConfig | None = None
     """When trials are stopped before their last step; none for never."""
+
+    def sampler_of(self, objectives: int) -> SamplerName:
+        """Who proposes the trials of so many objectives."""
+        if self.sampler == "auto":
+            return "gp" if objectives <= _MOST_OBJECTIVES_OF_GP else "tpe"
+        return self.sampler

@@ -29,6 +29,11 @@ class PriorTrial:
     params: dict[str, Any]
     values: tuple[float, ...]
 
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> PriorTrial:
+        """One that a study has kept."""
+        return cls(tree["number"], tree["params"], tuple(tree["values"]))
+
 
 @dataclass(frozen=True)
 class Priors:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.config import Objective, SearchSpace, load_space
 from pipeline.config.problems import quote
-from pipeline.config.user_path import without_machine
 from pipeline.search.distributions import flatten, from_optuna
 from pipeline.search.files import read_json
 from pipeline.search.places import BASE, SPACE, STUDY, SWEEP, trial_name
 from pipeline.search.priors import is_prior
 from pipeline.search.study import load_study
+from pipeline.search.taken import Taken, taken_by
 
 TrialStatus = Literal["running", "complete", "failed", "pruned"]
 SweepStatus = Literal["running", "finished", "interrupted"]
@@ -91,8 +90,7 @@ class SweepRecord:
         trials: by number; where it has learned from earlier ones, theirs have the first numbers and
             are not among these.
         status: `running` after a crash too, until it is resumed.
-        priors: number of trials that it has learned from, by earlier sweep; where it began with an
-            earlier front instead, of those among its own that take that front's settings.
+        taken: earlier sweep -> what this one has taken from it.
     """
 
     name: str
@@ -102,14 +100,7 @@ class SweepRecord:
     base_metrics: dict[str, float]
     trials: tuple[TrialRecord, ...]
     status: SweepStatus
-    priors: dict[str, int] = field(default_factory=dict)
-
-    def warm_start_in_words(self, name: str) -> str:
-        """What it has taken from an earlier sweep, for anybody to read."""
-        count, told = self.priors[name], without_machine(name)
-        if self.space.budget.warm_start_by == "front":
-            return f"{count} settings of the front of {told}, tried first"
-        return f"{count} trials of {told}, from which it has learned"
+    taken: dict[str, Taken] = field(default_factory=dict)
 
 
 def read_sweep(folder: Path) -> SweepRecord:
@@ -164,7 +155,7 @@ class SweepReader:
             base_metrics=(read_json(folder / BASE) or {}).get("metrics", {}),
             trials=self._read_trials(space, space.name),
             status=cast("SweepStatus", status),
-            priors=self._count_priors(),
+            taken={} if self._study is None else taken_by(self._study, space),
         )
 
     def _read_space(self) -> SearchSpace:
@@ -188,11 +179,6 @@ class SweepReader:
             for trial in self._study.get_trials(deepcopy=False)
             if trial.state in _STATES and not is_prior(trial)
         )
-
-    def _count_priors(self) -> dict[str, int]:
-        trials = () if self._study is None else self._study.get_trials(deepcopy=False)
-        marks = (t.user_attrs.get("prior", t.user_attrs.get("again_from")) for t in trials)
-        return dict(Counter(mark["sweep"] for mark in marks if mark is not None))
 
     def _read_trial(self, space: SearchSpace, trial: FrozenTrial) -> TrialRecord:
         known = self._ended.get(trial.number)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, assert_never
+from typing import Any, Final, assert_never
 
 import numpy as np
 import optuna
@@ -28,8 +28,6 @@ _MOST_STARTUP_OF_GP: Final = 7
 """With two workers an eighth trial runs by the time that seven are complete."""
 _MOST_STARTUP_OF_RELATED_GP: Final = 4
 """An earlier sweep says more than trials all over the space."""
-_MOST_OBJECTIVES_OF_GP: Final = 3
-"""Of four or five it takes gigabytes and up to half a minute a proposal."""
 
 
 def sampler_for(
@@ -55,7 +53,7 @@ def sampler_for(
     seed = int(np.random.SeedSequence([budget.seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match _chosen(budget, objectives):
+        match budget.sampler_of(objectives):
             case "tpe":
                 return _FlatSpaceTPE(
                     space,
@@ -83,12 +81,6 @@ def sampler_for(
                 return NSGAIISampler(population_size=population, seed=seed)
             case other:
                 assert_never(other)
-
-
-def _chosen(budget: BudgetConfig, objectives: int) -> Literal["gp", "tpe", "random", "nsga2"]:
-    if budget.sampler == "auto":
-        return "gp" if objectives <= _MOST_OBJECTIVES_OF_GP else "tpe"
-    return budget.sampler
 
 
 def _startup(budget: BudgetConfig) -> int:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -35,9 +35,7 @@ from pipeline.search.places import STUDY, trial_name
 from pipeline.search.priors import Priors, PriorTrial, is_prior
 from pipeline.search.rung import RungReport
 from pipeline.search.samplers import sampler_for
-
-_COMPARED: Final = "compared"
-"""The study's attribute with earlier sweeps' trials, sweep by sweep."""
+from pipeline.search.taken import COMPARED, compared_with
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,9 @@ class SweepStudy:
 
         The Gaussian process learns from them whatever this study's bear out; they are none of its.
         """
-        told = {**self._compared, sweep: [asdict(trial) for trial in trials]}
-        self._study.set_user_attr(_COMPARED, told)
+        told = {**compared_with(self._study), sweep: trials}
+        kept = {name: [asdict(trial) for trial in each] for name, each in told.items()}
+        self._study.set_user_attr(COMPARED, kept)
 
     @property
     def learned(self) -> list[str]:
@@ -210,10 +209,6 @@ class SweepStudy:
         front = {t.number for t, on_front in zip(complete, mask, strict=True) if on_front}
         return [t.number for t in ended if t.number not in front]
 
-    @property
-    def _compared(self) -> dict[str, list[dict[str, Any]]]:
-        return dict(self._study.user_attrs.get(_COMPARED, {}))
-
     def _has_learned(self, sweep: str) -> None:
         self._study.set_user_attr("learned", [*self.learned, sweep])
 
@@ -238,10 +233,7 @@ class SweepStudy:
 
     def _sampler_for(self, number: int) -> BaseSampler:
         objectives = len(self.space.objectives)
-        earlier = [
-            [PriorTrial(t["number"], t["params"], tuple(t["values"])) for t in told]
-            for told in self._compared.values()
-        ]
+        earlier = list(compared_with(self._study).values())
         return sampler_for(self.space.budget, number, self._distributions, objectives, earlier)
 
     def _note(self, number: int, attributes: Mapping[str, Any]) -> None:

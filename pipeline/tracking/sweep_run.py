@@ -146,8 +146,8 @@ def send_summary(
         to.client.log_artifacts(to.parent, str(folder))
     tell_sweep(to.client, to.experiment, ledger, table)
     to.client.set_tag(to.parent, "status", record.status)
-    if record.priors:
-        told = "; ".join(record.warm_start_in_words(n) for n in record.priors)
+    if record.taken:
+        told = "; ".join(taken.in_words(sweep) for sweep, taken in record.taken.items())
         to.client.set_tag(to.parent, "warm_start", told)
     # Only known once the base model was loaded, after the sweep's run was made.
     fingerprint = _facts(record.folder).get("base")

@@ -26,6 +26,7 @@ from pipeline.search.rung import RungReport, measured, note_verdict
 from pipeline.search.rung_judge import even_batch, judge_at_rung, rung_prompts
 from pipeline.search.study import SweepStudy, load_study
 from pipeline.search.sweep import run_sweep
+from pipeline.search.taken import Taken
 from pipeline.search.trial import run_trial
 from pipeline.search.unlearned import base_model
 from tests.search.earlier import put_sweep
@@ -234,7 +235,7 @@ def test_a_sweep_stops_trials_early_and_uses_their_process_again(tmp_path: Path)
     assert sweep == read_sweep(tmp_path / "smoke")
     assert sweep.status == "finished"
     assert [trial.number for trial in sweep.trials] == [0, 1, 2, 3, 4]
-    assert sweep.priors == {"earlier": 1}
+    assert sweep.taken == {"earlier": Taken(tried=1, learned=5)}
     assert sweep.trials[0].params["update.learning_rate"] == 1e-4
     states = [trial.state for trial in sweep.trials]
     assert states[0] == "complete"  # the first one at a rung always goes on

@@ -20,6 +20,7 @@ from pipeline.search.priors import Priors, PriorTrial, differ, is_prior
 from pipeline.search.records import read_sweep
 from pipeline.search.study import Proposal, SweepStudy, load_study
 from pipeline.search.sweep import _open_study, run_sweep
+from pipeline.search.taken import Taken, compared_with
 from pipeline.search.warm_start import (
     MOST_COMPARED,
     compared_trials,
@@ -75,7 +76,9 @@ def test_prior_trials_are_in_no_count_and_on_no_front(tmp_path: Path) -> None:
     sweep = read_sweep(tmp_path)
     assert [(trial.number, trial.state) for trial in sweep.trials] == [(5, "complete")]
     assert sweep.trials[0].folder == tmp_path / "trials" / "0005"
-    assert sweep.priors == {"earlier": 5}
+    # The smoke space's sampler draws at random, and learns nothing.
+    assert sweep.taken == {"earlier": Taken(tried=0, learned=0)}
+    assert sweep.taken["earlier"].in_words("earlier") == "from earlier: nothing"
 
 
 @pytest.mark.parametrize(
@@ -229,10 +232,36 @@ def test_a_sweep_that_begins_with_an_earlier_front_goes_on_with_it(tmp_path: Pat
     (tmp_path / "space.yaml").write_text(dump_space(space))
     write_json(tmp_path / "sweep.json", {"name": "smoke", "status": "running", "base": None})
     sweep = read_sweep(tmp_path)
-    assert sweep.priors == {"earlier": len(first)}
+    assert sweep.taken == {"earlier": Taken(tried=len(first), learned=0)}
     assert len(sweep.trials) == 1 + len(first)
-    told = f"{len(first)} settings of the front of earlier, tried first"
-    assert sweep.warm_start_in_words("earlier") == told
+
+
+@pytest.mark.parametrize(
+    ("sampler", "by", "told"),
+    [
+        (
+            "auto",
+            "front",
+            "from earlier: 1 setting of its front tried first, 8 trials learned from",
+        ),
+        ("gp", "trials", "from earlier: 8 trials learned from"),
+        ("tpe", "front", "from earlier: 1 setting of its front tried first"),
+        ("tpe", "trials", "from earlier: 8 trials learned from"),
+        ("random", "trials", "from earlier: nothing"),
+    ],
+)
+def test_a_sweep_says_what_its_sampler_made_of_an_earlier_one(
+    sampler: str, by: str, told: str, tmp_path: Path
+) -> None:
+    put_sweep("earlier", smoke_space(), trials=9)
+    budget = {"warm_start": ["earlier"], "warm_start_by": by, "sampler": sampler}
+    space = sibling(budget=budget)
+    (tmp_path / "space.yaml").write_text(dump_space(space))
+    write_json(tmp_path / "sweep.json", {"name": "smoke", "status": "running", "base": None})
+    _open_study(space, tmp_path, PlainView(Console(file=sys.stderr)))
+    (taken,) = read_sweep(tmp_path).taken.values()
+    assert taken.in_words("earlier") == told
+    assert taken.in_words("/home/somebody/sweeps/earlier") == told
 
 
 @pytest.mark.parametrize("by", ["front", "trials"])
@@ -246,7 +275,7 @@ def test_what_the_process_knows_is_there_when_a_sweep_goes_on(tmp_path: Path, by
         folder.mkdir()
         view = PlainView(Console(file=sys.stderr))
         study = _open_study(space, folder, view)
-        assert len(study._compared[earlier]) == 8
+        assert len(compared_with(study._study)[earlier]) == 8
         proposals = []
         for _ in range(7):
             study = _open_study(space, folder, view) if anew else study
