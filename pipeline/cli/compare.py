@@ -35,7 +35,7 @@ def compare(
     ] = False,
     _home: HomeOption = None,
 ) -> None:
-    """Search every method on every target, judge the chosen ones anew, and say who wins.
+    """Search every method on every target, judge the chosen ones anew, and say how they differ.
 
     The second classifier, which no search uses, judges the chosen member of each front, trained
     again with several seeds. Interrupt it whenever you like: the same command goes on where it was.

@@ -30,7 +30,7 @@ def history(
     ] = False,
     _home: HomeOption = None,
 ) -> None:
-    """List the registered versions without a concept, over all sweeps, newest first.
+    """List the registered versions from which a concept was erased, over all sweeps, newest first.
 
     With their aliases, the second judge's numbers and what became of them at their gate; below,
     who made which version champion, or took it back, when and why.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.config.early_stopping import EarlyStoppingConfig
-from pipeline.config.sections import Count, Section, Seed, Text
+from pipeline.config.sections import Count, Section, Seed, Text, each_once
 
 SamplerName = Literal["gp", "tpe", "random", "nsga2"]
 
@@ -30,14 +30,15 @@ class BudgetConfig(Section):
     """The sampler's seed, 0 to 2^31 - 1."""
     keep_weights: Literal["all", "front"] = "all"
     """Whose weights stay on the disk: all trials', or the front's, of which one is promoted."""
-    warm_start: tuple[Text, ...] = ()
-    """Earlier sweeps of the same base and objectives, by name or folder, as of other concepts."""
+    warm_start: Annotated[tuple[Text, ...], AfterValidator(each_once)] = ()
+    """Earlier sweeps of the same base and objectives, by name or folder, as of other concepts; each
+    once."""
     warm_start_by: Literal["front", "trials"] = "front"
     """What of them helps: `front` tries their fronts' settings first, four trials or a quarter of
-    the budget at most, one of each sweep at least; `trials` shows all of their trials to the
-    sampler, where they count for nothing else. With either `gp` learns from their trials as those
-    of other concepts; `tpe` takes them for this sweep's own, with `trials` alone, and `random` and
-    `nsga2` learn nothing of them."""
+    the budget at most, one at least of each sweep that erases anything; `trials` shows all of their
+    trials to the sampler, where they count for nothing else. With either `gp` learns from their
+    trials as those of other concepts; `tpe` takes them for this sweep's own, with `trials` alone,
+    and `random` and `nsga2` learn nothing of them."""
     start_from_defaults: Annotated[bool, Field(strict=True)] = False
     """Whether the first trial takes of each searched setting the value nearest to its default."""
     early_stopping: EarlyStoppingConfig | None = None

@@ -87,8 +87,8 @@ class SweepRecord:
         space: what is searched.
         objectives: metric -> direction, in the order of the trials' values.
         base_metrics: the base model's, on the same prompts and seeds; empty until it is judged.
-        trials: by number; where it has learned from earlier ones, theirs have the first numbers and
-            are not among these.
+        trials: by number; where an earlier sweep's were taken for its own, they have the first
+            numbers and are not among these.
         status: `running` after a crash too, until it is resumed.
         taken: earlier sweep -> what this one has taken from it.
     """

@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # who reads a sweep imports this, and needs no torch
 Floats = NDArray[np.float64]
 
 _SEEDS: Final = 1 << 30
+_ALIKE: Final = 0.1
+"""Of what other sweeps' trials span: this sweep's that span less have failed alike, if low."""
 _MOST_BEGUN_FROM: Final = 5
 """Trials of the front from which the best settings are sought, beside places all over the space."""
 
@@ -86,8 +88,8 @@ class _CommonScale:
     """
 
     def __init__(self, scores: Sequence[Floats]) -> None:
-        self._own = Scale.of(scores[0])
-        gaps = [Scale.of(each).told(each) for each in scores]
+        self._own = _own_scale(scores[0], scores[1:])
+        gaps = [self._own.told(scores[0]), *(Scale.of(each).told(each) for each in scores[1:])]
         together = np.vstack(gaps)
         self._middle, deviation = together.mean(axis=0), together.std(axis=0)
         self._deviation = np.where(deviation > 0, deviation, 1.0)
@@ -96,11 +98,26 @@ class _CommonScale:
     def back(self, told: torch.Tensor) -> torch.Tensor:
         """What is told of the first sweep, (..., M), as its scores.
 
-        They go no further beyond its best than a fiftieth (`NEAREST`) of what its own trials span.
+        They go no further beyond its best than a fiftieth (`NEAREST`) of what its scale spans.
         """
         gaps = told * told.new_tensor(self._deviation) + told.new_tensor(self._middle)
         best, spread = told.new_tensor(self._own.best), told.new_tensor(self._own.spread)
         return best - spread * ((-gaps).exp() - NEAREST)
+
+
+def _own_scale(scores: Floats, others: Sequence[Floats]) -> Scale:
+    """The scale of this sweep, whose trials so far, (N, M), may have failed in an objective.
+
+    Where they are all alike and lower than half of the others', its best is taken to be theirs:
+    by their own scale they would be told as the best that there is, and nothing better expected.
+    """
+    own = Scale.of(scores)
+    worst, span = scores.min(axis=0), np.ptp(scores, axis=0)
+    spans = np.median([np.ptp(each, axis=0) for each in others], axis=0)
+    middle = np.min([np.median(each, axis=0) for each in others], axis=0)
+    failed = (span < _ALIKE * spans) & (scores.max(axis=0) < middle)
+    best = np.where(failed, np.min([each.max(axis=0) for each in others], axis=0), own.best)
+    return Scale(best, np.where(failed, best - worst, own.spread))
 
 
 def _corner(scores: Floats, directions: Sequence[StudyDirection]) -> Floats:

@@ -1,7 +1,7 @@
 """Who proposes a sweep's trials: samplers on Optuna's, each made anew for each trial.
 
-What a sampler proposes depends on the budget's seed, the trial's number and the results so far, so
-that a sweep that was interrupted goes on as it would have.
+What a sampler proposes depends on the budget, its seed, the trial's number, the trials so far and
+those of earlier sweeps, so that a sweep that was interrupted goes on as it would have.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def sampler_for(
 
 
 def _startup(budget: BudgetConfig) -> int:
-    """Trials that are drawn at random before a model of them is worth anything."""
+    """Trials that are drawn without a look at the others, before a model is worth anything."""
     return min(max(budget.trials // 3, _LEAST_STARTUP), _MOST_STARTUP)
 
 

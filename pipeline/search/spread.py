@@ -42,7 +42,7 @@ def _at(distribution: BaseDistribution, share: float) -> Any:
         case FloatDistribution(low=low, high=high, log=log):
             return min(_between(low, high, share, log=log), high)
         case IntDistribution(low=low, high=high, log=log):
-            # Each whole number has an equal part, half a step to either side.
+            # Each whole number has what lies within half a step of it; equal parts, unless `log`.
             return min(max(round(_between(low - 0.5, high + 0.5, share, log=log)), low), high)
         case CategoricalDistribution(choices=choices):
             return choices[int(share * len(choices))]

@@ -133,8 +133,8 @@ class SweepStudy:
     def ask(self) -> Proposal:
         """A new trial.
 
-        What is proposed depends on the budget's seed, the trial's number and the results so far,
-        so that a sweep that was interrupted goes on as it would have.
+        What is proposed depends on the budget, the trial's number, the trials so far and those of
+        earlier sweeps, so that a sweep that was interrupted goes on as it would have.
         """
         trials = self._study.get_trials(deepcopy=False)
         # One that waits has its number, and its values, already.
@@ -252,7 +252,7 @@ def _alike(some: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether settings are the same but for the last bits."""
     return some.keys() == other.keys() and all(
         math.isclose(value, other[name], rel_tol=1e-9, abs_tol=1e-12)
-        if isinstance(value, float)
+        if isinstance(value, float) and isinstance(other[name], float)
         else value == other[name]
         for name, value in some.items()
     )

@@ -1,7 +1,7 @@
 """A Gaussian process over settings and sweeps, each sweep a task (Swersky, Snoek and Adams 2013).
 
-How far two sweeps are apart is one more length that it fits, so that it takes from the other
-sweeps as much as this one's trials bear out.
+How far another sweep is from this one is one more length that it fits, so that it takes from the
+others as much as this one's trials bear out.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import optuna
+from optuna.trial import TrialState
 
 from pipeline.config import SearchSpace
 from pipeline.config.user_path import without_machine
@@ -23,19 +24,19 @@ class Taken:
 
     Attributes:
         tried: settings of its front that were among the sweep's first trials.
-        learned: its trials that the sampler has learned from.
+        known: its trials that the sampler may learn from, once it proposes.
     """
 
     tried: int
-    learned: int
+    known: int
 
     def in_words(self, sweep: str) -> str:
         """For anybody to read; of a path on this machine its end alone."""
         parts = []
         if self.tried:
             parts.append(f"{_counted(self.tried, 'setting')} of its front tried first")
-        if self.learned:
-            parts.append(f"{_counted(self.learned, 'trial')} learned from")
+        if self.known:
+            parts.append(f"{_counted(self.known, 'trial')} to learn from")
         return f"from {without_machine(sweep)}: {', '.join(parts) or 'nothing'}"
 
 
@@ -50,16 +51,16 @@ def compared_with(study: optuna.Study) -> dict[str, list[PriorTrial]]:
 def taken_by(study: optuna.Study, space: SearchSpace) -> dict[str, Taken]:
     """Earlier sweep -> what was taken from it, in the order of the study."""
     sampler = space.budget.sampler_of(len(space.objectives))
-    trials = study.get_trials(deepcopy=False)
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     tried, own = (
         Counter(t.user_attrs[mark]["sweep"] for t in trials if mark in t.user_attrs)
         for mark in ("again_from", "prior")
     )
     compared = compared_with(study)
     related = {sweep: len(trials) for sweep, trials in compared.items() if differ(trials)}
-    learned = {"gp": related, "tpe": own}.get(sampler, {})
+    known = {"gp": related, "tpe": own}.get(sampler, {})
     return {
-        sweep: Taken(tried[sweep], learned.get(sweep, 0)) for sweep in {**tried, **own, **compared}
+        sweep: Taken(tried[sweep], known.get(sweep, 0)) for sweep in {**tried, **own, **compared}
     }
 
 

@@ -25,7 +25,7 @@ from pipeline.search.records import SweepRecord, TrialRecord, read_sweep
 MOST_FIRST: Final = 4
 """Trials of earlier sweeps' fronts that are tried first; six were no better."""
 MOST_COMPARED: Final = 256
-"""Trials of earlier sweeps that the Gaussian process knows; a proposal then takes a second."""
+"""Trials of earlier sweeps that the Gaussian process knows; a proposal then takes two seconds."""
 
 
 def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:
@@ -74,7 +74,7 @@ def first_trials(priors: Priors, space: SearchSpace) -> tuple[PriorTrial, ...]:
     """What of an earlier sweep is tried before the sampler proposes: its front's best spread.
 
     A quarter of the budget at most, and `MOST_FIRST`, is for all earlier sweeps together; each has
-    one trial at least.
+    one trial at least, if any of its trials covers anything.
     """
     budget = space.budget
     together = min(MOST_FIRST, budget.trials // 4)

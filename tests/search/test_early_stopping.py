@@ -235,7 +235,7 @@ def test_a_sweep_stops_trials_early_and_uses_their_process_again(tmp_path: Path)
     assert sweep == read_sweep(tmp_path / "smoke")
     assert sweep.status == "finished"
     assert [trial.number for trial in sweep.trials] == [0, 1, 2, 3, 4]
-    assert sweep.taken == {"earlier": Taken(tried=1, learned=5)}
+    assert sweep.taken == {"earlier": Taken(tried=1, known=5)}
     assert sweep.trials[0].params["update.learning_rate"] == 1e-4
     states = [trial.state for trial in sweep.trials]
     assert states[0] == "complete"  # the first one at a rung always goes on

@@ -17,7 +17,6 @@ from pipeline.search.pareto import hypervolume
 from pipeline.search.sweep_process import fitted
 
 Floats = NDArray[np.float64]
-RNG = np.random.default_rng(0)
 SPACE = SearchSpace({name: FloatDistribution(0.0, 1.0) for name in ("a", "b")})
 
 
@@ -31,9 +30,10 @@ def added(scores: Floats, more: Floats) -> float:
 
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
 def test_what_a_point_adds_is_what_it_covers_of_the_free_boxes(objectives: int) -> None:
-    scores = RNG.uniform(-0.3, 1, (7, objectives))  # some below the corner
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(-0.3, 1, (7, objectives))  # some below the corner
     low, high = _free_boxes(scores, np.zeros(objectives))
-    for point in RNG.uniform(-0.2, 1.2, (50, objectives)):
+    for point in rng.uniform(-0.2, 1.2, (50, objectives)):
         covered = np.clip(np.minimum(point, high) - low, 0, None).prod(axis=1).sum()
         assert covered == pytest.approx(added(scores, point), abs=1e-12)
 
@@ -45,8 +45,9 @@ def test_where_nothing_is_covered_yet_all_is_free() -> None:
 
 def gain_of(scores: Floats, running: Floats) -> HypervolumeGain:
     """Of ten trials and another sweep's twelve; told are the scores' doubles."""
-    places = [RNG.random((count, 2)) for count in (10, 12)]
-    told = [2 * scores, RNG.standard_normal((12, scores.shape[1]))]
+    rng = np.random.default_rng(1)
+    places = [rng.random((count, 2)) for count in (10, 12)]
+    told = [2 * scores, rng.standard_normal((12, scores.shape[1]))]
     return HypervolumeGain(
         fitted(places, told, np.zeros(2, dtype=bool), 1e-6),
         SPACE,
@@ -61,9 +62,10 @@ def gain_of(scores: Floats, running: Floats) -> HypervolumeGain:
 @pytest.mark.parametrize("running", [0, 1, 3])
 @pytest.mark.parametrize("objectives", [1, 2, 3])
 def test_it_is_the_mean_over_samples_of_what_they_add(objectives: int, running: int) -> None:
-    scores = RNG.random((10, objectives))
-    gain = gain_of(scores, RNG.random((running, 2)))
-    x = torch.from_numpy(RNG.random((5, 2)))
+    rng = np.random.default_rng(0)
+    scores = rng.random((10, objectives))
+    gain = gain_of(scores, rng.random((running, 2)))
+    x = torch.from_numpy(rng.random((5, 2)))
     possible = gain._samples.sample_candidate_posterior(x) / 2  # (5, S, M)
     beside = gain._samples.get_fantasy_samples() / 2  # (S, R, M)
     for place, expected in zip(possible.numpy(), gain.eval_acqf(x).exp().tolist(), strict=True):
@@ -75,7 +77,8 @@ def test_it_is_the_mean_over_samples_of_what_they_add(objectives: int, running: 
 
 
 def test_it_can_be_climbed() -> None:
-    gain = gain_of(RNG.random((10, 2)), RNG.random((1, 2)))
+    rng = np.random.default_rng(0)
+    gain = gain_of(0.3 * rng.random((10, 2)), rng.random((1, 2)))
     x = np.array([0.4, 0.7])
     value, slope = gain.eval_acqf_with_grad(x)
     for place in range(2):
@@ -83,4 +86,4 @@ def test_it_can_be_climbed() -> None:
         step[place] = 1e-6
         beside = [gain.eval_acqf_no_grad((x + sign * step)[None]).item() for sign in (1, -1)]
         assert slope[place] == pytest.approx((beside[0] - beside[1]) / 2e-6, rel=1e-3, abs=1e-4)
-    assert math.isfinite(value)
+    assert value > math.log(1e-6)  # where the gain is none, its slope is only the floor's

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from pipeline.config.experiment import Objective
 from pipeline.search.log_gap import log_prior
 from pipeline.search.priors import PriorTrial
-from pipeline.search.related import RelatedSampler, _CommonScale, _corner
+from pipeline.search.related import RelatedSampler, _CommonScale, _corner, _own_scale
 from pipeline.search.spread import spread
 from pipeline.search.sweep_process import fitted
 
@@ -105,6 +105,59 @@ def test_a_sweep_that_has_nothing_in_common_is_no_sure_guide() -> None:
             processes = fitted(places, scores, np.zeros(6, dtype=bool), 1e-6)
             apart.append(1 / processes[place]._process.length_scales[-1])
         assert apart[1] > 2 * apart[0]
+
+
+@pytest.mark.parametrize("reached", [0.0, 0.01])
+@pytest.mark.parametrize("best", [0.3, 0.5])
+def test_where_all_trials_so_far_have_failed_the_others_say_where_to_look(
+    best: float, reached: float
+) -> None:
+    """By their own scale they would be at their best, with nothing better to expect."""
+
+    def of_height(height: float) -> Values:
+        def values(params: dict[str, float]) -> list[float]:
+            away = (params["a"] - best) ** 2 + (params["b"] - best) ** 2
+            return [height * float(np.exp(-20 * away)), 1 - 0.1 * params["b"]]
+
+        return values
+
+    assert off(proposed([sweep(of_height(1.0))], of_height(reached), known=4), best) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("own", "best", "spread"),
+    [
+        ([0.4, 0.9], 0.9, 0.5),  # as ever
+        ([0.0, 0.01], 0.7, 0.7),  # failed alike: the less of the others' two bests
+        ([0.0, 0.0], 0.7, 0.7),
+        ([0.98, 1.0], 1.0, 0.02),  # alike, and good
+        ([1.0, 1.0], 1.0, 1.0),
+    ],
+)
+def test_what_has_failed_alike_is_not_the_best(
+    own: list[float], best: float, spread: float
+) -> None:
+    others = [np.array([[0.0], [0.5], [0.9]]), np.array([[0.1], [0.4], [0.7]])]
+    scale = _own_scale(np.array(own)[:, None], others)
+    assert (*scale.best, *scale.spread) == pytest.approx((best, spread))
+
+
+def test_the_process_is_this_sweep_s_and_no_other_s() -> None:
+    """At the same places the other one's scores are the opposite."""
+    places = np.array([list(spread(RANGES, 2, place).values()) for place in range(20)])
+    scores = places[:, :1] - places[:, :1].mean()
+    (process,) = fitted([places, places], [scores, -scores], np.zeros(6, dtype=bool), 1e-6)
+    mean, _ = process.posterior(torch.from_numpy(places))
+    np.testing.assert_allclose(mean.numpy(), scores[:, 0], atol=0.05)
+
+
+def test_each_other_sweep_is_as_far_as_it_is() -> None:
+    places = np.array([list(spread(RANGES, 2, place).values()) for place in range(20)])
+    scores = places[:, :1] - places[:, :1].mean()
+    told = [scores, scores + 0.01, -scores]
+    (process,) = fitted([places] * 3, told, np.zeros(6, dtype=bool), 1e-6)
+    near, far = 1 / process._process.length_scales[-2:]
+    assert far > 2 * near
 
 
 def test_units_and_levels_of_another_sweep_mean_nothing() -> None:

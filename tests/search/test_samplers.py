@@ -57,6 +57,12 @@ def test_proposals_follow_results_after_a_blind_start(
         assert blind == (ended < learns_after)
 
 
+def test_sweeps_whose_trials_are_all_alike_change_nothing() -> None:
+    alone = BudgetConfig(trials=48, sampler="gp")
+    beside = BudgetConfig(trials=48, sampler="gp", warm_start=("of one value",))
+    assert proposed(beside, 9, 0.4) == proposed(alone, 9, 0.4)
+
+
 @pytest.mark.parametrize(("objectives", "kind"), [(1, GPSampler), (3, GPSampler), (4, TPESampler)])
 def test_the_default_is_the_gaussian_process_while_it_takes_little(
     objectives: int, kind: type[BaseSampler]

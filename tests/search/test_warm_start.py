@@ -18,7 +18,7 @@ from pipeline.search.outcome import Outcome
 from pipeline.search.places import sweeps_folder
 from pipeline.search.priors import Priors, PriorTrial, differ, is_prior
 from pipeline.search.records import read_sweep
-from pipeline.search.study import Proposal, SweepStudy, load_study
+from pipeline.search.study import Proposal, SweepStudy, _alike, load_study
 from pipeline.search.sweep import _open_study, run_sweep
 from pipeline.search.taken import Taken, compared_with
 from pipeline.search.warm_start import (
@@ -77,7 +77,7 @@ def test_prior_trials_are_in_no_count_and_on_no_front(tmp_path: Path) -> None:
     assert [(trial.number, trial.state) for trial in sweep.trials] == [(5, "complete")]
     assert sweep.trials[0].folder == tmp_path / "trials" / "0005"
     # The smoke space's sampler draws at random, and learns nothing.
-    assert sweep.taken == {"earlier": Taken(tried=0, learned=0)}
+    assert sweep.taken == {"earlier": Taken(tried=0, known=0)}
     assert sweep.taken["earlier"].in_words("earlier") == "from earlier: nothing"
 
 
@@ -232,7 +232,7 @@ def test_a_sweep_that_begins_with_an_earlier_front_goes_on_with_it(tmp_path: Pat
     (tmp_path / "space.yaml").write_text(dump_space(space))
     write_json(tmp_path / "sweep.json", {"name": "smoke", "status": "running", "base": None})
     sweep = read_sweep(tmp_path)
-    assert sweep.taken == {"earlier": Taken(tried=len(first), learned=0)}
+    assert sweep.taken == {"earlier": Taken(tried=len(first), known=0)}
     assert len(sweep.trials) == 1 + len(first)
 
 
@@ -242,11 +242,11 @@ def test_a_sweep_that_begins_with_an_earlier_front_goes_on_with_it(tmp_path: Pat
         (
             "auto",
             "front",
-            "from earlier: 1 setting of its front tried first, 8 trials learned from",
+            "from earlier: 1 setting of its front tried first, 8 trials to learn from",
         ),
-        ("gp", "trials", "from earlier: 8 trials learned from"),
+        ("gp", "trials", "from earlier: 8 trials to learn from"),
         ("tpe", "front", "from earlier: 1 setting of its front tried first"),
-        ("tpe", "trials", "from earlier: 8 trials learned from"),
+        ("tpe", "trials", "from earlier: 8 trials to learn from"),
         ("random", "trials", "from earlier: nothing"),
     ],
 )
@@ -258,7 +258,10 @@ def test_a_sweep_says_what_its_sampler_made_of_an_earlier_one(
     space = sibling(budget=budget)
     (tmp_path / "space.yaml").write_text(dump_space(space))
     write_json(tmp_path / "sweep.json", {"name": "smoke", "status": "running", "base": None})
-    _open_study(space, tmp_path, PlainView(Console(file=sys.stderr)))
+    study = _open_study(space, tmp_path, PlainView(Console(file=sys.stderr)))
+    (taken,) = read_sweep(tmp_path).taken.values()
+    assert taken.tried == 0
+    study.ask()
     (taken,) = read_sweep(tmp_path).taken.values()
     assert taken.in_words("earlier") == told
     assert taken.in_words("/home/somebody/sweeps/earlier") == told
@@ -293,6 +296,15 @@ def test_what_the_process_knows_is_there_when_a_sweep_goes_on(tmp_path: Path, by
         another = run(tmp_path / "another", "another")
         assert another[:4] == once[:4]
         assert another[4] != once[4]
+
+
+@pytest.mark.parametrize(
+    ("other", "alike"), [(2.0, True), (2.0 * (1 + 1e-15), True), (2.1, False), (None, False)]
+)
+def test_settings_are_compared_up_to_their_last_bits(other: float | None, *, alike: bool) -> None:
+    """A choice may be of a number or nothing, as of a gradient's norm."""
+    assert _alike({"clip": 2.0}, {"clip": other}) == alike
+    assert _alike({"clip": other}, {"clip": 2.0}) == alike
 
 
 def test_settings_of_two_earlier_sweeps_are_tried_once(tmp_path: Path) -> None:
