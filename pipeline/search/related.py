@@ -29,8 +29,8 @@ if TYPE_CHECKING:  # who reads a sweep imports this, and needs no torch
 Floats = NDArray[np.float64]
 
 _SEEDS: Final = 1 << 30
-_ALIKE: Final = 0.1
-"""Of what other sweeps' trials span: this sweep's that span less have failed alike, if low."""
+_LOW: Final = 0.1
+"""Of what another sweep's trials span, from their worst up."""
 _MOST_BEGUN_FROM: Final = 5
 """Trials of the front from which the best settings are sought, beside places all over the space."""
 
@@ -106,16 +106,15 @@ class _CommonScale:
 
 
 def _own_scale(scores: Floats, others: Sequence[Floats]) -> Scale:
-    """The scale of this sweep, whose trials so far, (N, M), may have failed in an objective.
+    """The scale of this sweep, whose trials so far, (N, M), may all have failed in an objective.
 
-    Where they are all alike and lower than half of the others', its best is taken to be theirs:
-    by their own scale they would be told as the best that there is, and nothing better expected.
+    Where none is above the lowest tenth of any other sweep's, its best is taken to be theirs: by
+    their own scale they would be told as the best that there is, and nothing better expected.
     """
     own = Scale.of(scores)
-    worst, span = scores.min(axis=0), np.ptp(scores, axis=0)
-    spans = np.median([np.ptp(each, axis=0) for each in others], axis=0)
-    middle = np.min([np.median(each, axis=0) for each in others], axis=0)
-    failed = (span < _ALIKE * spans) & (scores.max(axis=0) < middle)
+    worst = scores.min(axis=0)
+    low = np.min([each.min(axis=0) + _LOW * np.ptp(each, axis=0) for each in others], axis=0)
+    failed = scores.max(axis=0) < low
     best = np.where(failed, np.min([each.max(axis=0) for each in others], axis=0), own.best)
     return Scale(best, np.where(failed, best - worst, own.spread))
 

@@ -128,15 +128,14 @@ def test_where_all_trials_so_far_have_failed_the_others_say_where_to_look(
     ("own", "best", "spread"),
     [
         ([0.4, 0.9], 0.9, 0.5),  # as ever
-        ([0.0, 0.01], 0.7, 0.7),  # failed alike: the less of the others' two bests
+        ([0.0, 0.01], 0.7, 0.7),  # failed: the less of the others' two bests
         ([0.0, 0.0], 0.7, 0.7),
-        ([0.98, 1.0], 1.0, 0.02),  # alike, and good
+        ([0.1, 0.1], 0.1, 1.0),  # alike, though not so low
+        ([0.98, 1.0], 1.0, 0.02),  # good
         ([1.0, 1.0], 1.0, 1.0),
     ],
 )
-def test_what_has_failed_alike_is_not_the_best(
-    own: list[float], best: float, spread: float
-) -> None:
+def test_what_has_failed_is_not_the_best(own: list[float], best: float, spread: float) -> None:
     others = [np.array([[0.0], [0.5], [0.9]]), np.array([[0.1], [0.4], [0.7]])]
     scale = _own_scale(np.array(own)[:, None], others)
     assert (*scale.best, *scale.spread) == pytest.approx((best, spread))
