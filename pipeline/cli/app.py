@@ -26,6 +26,7 @@ from pipeline.cli.pareto import pareto
 from pipeline.cli.plan import plan
 from pipeline.cli.promote import promote
 from pipeline.cli.reproduce import reproduce
+from pipeline.cli.settings import settings
 from pipeline.cli.sweep import resume, sweep
 from pipeline.cli.terminal import say
 from pipeline.cli.train import train
@@ -60,7 +61,19 @@ def _options(
     """What stands before the verb."""
 
 
-_VERBS = (plan, sweep, resume, train, evaluate, pareto, promote, generate, compare, expand)
+_VERBS = (
+    plan,
+    sweep,
+    resume,
+    train,
+    evaluate,
+    pareto,
+    promote,
+    generate,
+    compare,
+    expand,
+    settings,
+)
 _OF_VERSIONS = (crown, rollback, history, verify, export, reproduce)
 for verb in (*_VERBS, *_OF_VERSIONS):
     app.command()(verb)
