@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from pipeline.cli.terminal import RESULTS
 from pipeline.config.reference import MUST_BE_GIVEN
@@ -51,12 +52,9 @@ def settings(
     if markdown:
         typer.echo(_page(found))
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("setting", "default", "meaning"):
-        table.add_column(column, overflow="fold")
     for each in found:
-        table.add_row(_name(each), each.default, _meaning(each))
-    RESULTS.print(table)
+        RESULTS.print(Text.assemble((_name(each), "bold"), f"  {each.default}"), soft_wrap=True)
+        RESULTS.print(Padding(Text(_meaning(each)), (0, 0, 0, 4)))
 
 
 def _page(found: Sequence[Setting]) -> str:
