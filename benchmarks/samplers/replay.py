@@ -281,6 +281,11 @@ def frame(plot: Axes, title: str, target: float, around: tuple[float, float]) ->
     plot.legend(frameon=False, loc="lower right")
 
 
+def _line_of(row: Row) -> str:
+    """Whole after both other concepts' sweeps, broken after one, each in its own way."""
+    return "-" if len(row.earlier) > 1 else ("--", ":")[_others(row.concept).index(row.earlier[0])]
+
+
 def _draw(runs: Runs, path: Path) -> None:
     panels = {
         f"stopped {name}": {s: Row("sneaker", s, name, "cold") for s in get_args(Sampler)}
@@ -301,8 +306,8 @@ def _draw(runs: Runs, path: Path) -> None:
         for label, row in lines.items():
             means = np.mean([[run.at(share * full) for share in grid] for run in runs[row]], axis=0)
             color = COLORS[row.sampler if row.start == "cold" else row.start]
-            style = STYLES[row.sampler] if row.start == "cold" else "-"
-            width = 1.8 if row.start == "cold" or len(row.earlier) > 1 else 0.9
+            style = STYLES[row.sampler] if row.start == "cold" else _line_of(row)
+            width = 1.8 if row.start == "cold" or len(row.earlier) > 1 else 1.2
             plot.plot(grid, means, style, color=color, lw=width, label=label)
         frame(plot, title, target, (0.06, 0.012))
     figure.supxlabel("compute, of random search's")

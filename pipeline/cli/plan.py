@@ -81,7 +81,7 @@ def _timed(space: SearchSpace, made: Plan) -> Plan:
 
 def _show(made: Plan) -> None:
     from pipeline.search.live import duration
-    from pipeline.search.planning.fit import in_words
+    from pipeline.search.planning.fit import in_words, why_close
     from pipeline.unlearning.memory import ASSUMPTIONS
 
     wanted, own, (needed, phase) = made.wanted, made.parameters, made.peak
@@ -123,6 +123,9 @@ def _show(made: Plan) -> None:
     note(f"time: {made.duration.because}")
     for line in ASSUMPTIONS:
         note(f"memory: {line}")
+    close = why_close(made)
+    if close is not None:
+        note(close, "yellow")
 
 
 def _table(*names: str) -> Table:
@@ -133,6 +136,7 @@ def _table(*names: str) -> Table:
 
 
 def _plain(made: Plan, reason: str | None) -> dict[str, Any]:
+    from pipeline.search.planning.fit import why_close
     from pipeline.unlearning.memory import ASSUMPTIONS
 
     wanted, (needed, phase) = made.wanted, made.peak
@@ -142,6 +146,7 @@ def _plain(made: Plan, reason: str | None) -> dict[str, Any]:
         "base": made.base,
         "fits": reason is None,
         "reason": reason,
+        "close": why_close(made),
         "prompts": {
             name: {"number": pool.prompts, "distinct": pool.distinct}
             for name, pool in wanted.pools.items()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pipeline.config import Experiment
 from pipeline.search.planning.plan import Keeps, Plan
 from pipeline.unlearning.memory import rows
+
+_TO_SPARE: Final = 0.15
+"""Of a GPU's memory; two CLIPs and a CUDA context take a few GB."""
 
 
 def in_words(size: float) -> str:
@@ -34,6 +39,17 @@ def why_not(plan: Plan) -> str | None:
             f"pictures, found {in_words(plan.free)}; {room(plan.keeps)}"
         )
     return None
+
+
+def why_close(plan: Plan) -> str | None:
+    """Why a plan that fits may not fit after all, with advice; None if there is room to spare."""
+    (needed, _), size = plan.peak, plan.memory.size
+    if size is None or not (1 - _TO_SPARE) * size < needed <= size:
+        return None
+    return (
+        f"memory: of {in_words(size)} {in_words(size - needed)} are left for judges and libraries, "
+        f"which are not counted and may need more; to be sure, {', or '.join(advice(plan)[:2])}"
+    )
 
 
 def room(keeps: Keeps) -> str:

@@ -17,7 +17,7 @@ from pipeline.diffusion.trained import copy_to_train
 from pipeline.search.files import write_json
 from pipeline.search.machine import Memory, amount, memory_of_a_worker
 from pipeline.search.planning.duration import from_trials
-from pipeline.search.planning.fit import advice, in_words, why_not
+from pipeline.search.planning.fit import advice, in_words, why_close, why_not
 from pipeline.search.planning.plan import Plan, corners, make_plan
 from pipeline.search.preparation import prepare
 from pipeline.unlearning.memory import rows
@@ -195,6 +195,17 @@ def test_what_cannot_fit_is_refused_with_advice(prepared: tuple[Path, Plan, Plan
     assert why_not(replace(plan, memory=Memory(None, "unknown"))) is None
     assert "budget.trials" in str(why_not(replace(plan, free=plan.disk - 1)))
     assert advice(small)[-1].startswith("take a GPU")
+
+
+def test_what_fits_only_just_is_warned_of(prepared: tuple[Path, Plan, Plan]) -> None:
+    """Judges and libraries have no part in the sum."""
+    _, _, plan = prepared
+    needed = plan.peak[0]
+    told = str(why_close(replace(plan, memory=Memory(int(1.1 * needed), "a GPU"))))
+    assert "are left for judges and libraries" in told
+    assert "model.lora" in told
+    for size in (needed - 1, 2 * needed, None):
+        assert why_close(replace(plan, memory=Memory(size, "a GPU"))) is None
 
 
 def test_sharded_workers_divide_what_moves(tmp_path: Path) -> None:
