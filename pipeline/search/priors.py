@@ -85,8 +85,12 @@ class Priors:
 
     def in_words(self) -> str:
         """One line for people."""
-        reasons = "".join(f"; {count} left out: {why}" for why, count in self.skipped.items())
-        return f"warm start: {len(self.trials)} trials of {self.sweep} fit{reasons}"
+        left_out = f"; {self.left_out()}" if self.skipped else ""
+        return f"warm start: {len(self.trials)} trials of {self.sweep} fit{left_out}"
+
+    def left_out(self) -> str:
+        """Why trials are left out, and how many each."""
+        return "; ".join(f"{count} left out: {why}" for why, count in self.skipped.items())
 
 
 def differ(trials: Sequence[PriorTrial]) -> bool:

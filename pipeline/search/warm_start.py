@@ -41,7 +41,8 @@ def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:
         folder: of this sweep, which says which base it has, once that is known.
 
     Raises:
-        ValueError: there is no such sweep, or it has another base or other objectives.
+        ValueError: there is no such sweep, it has another base or other objectives, or none of its
+            trials fits.
     """
     record = read_sweep(_folder_of(sweep))
     _check(sweep, record, space, folder)
@@ -67,7 +68,14 @@ def read_priors(sweep: str, space: SearchSpace, folder: Path) -> Priors:
         named = dict(zip(record.objectives, trial.values, strict=True))
         values = tuple(named[name] for name in space.objectives)
         trials.append(PriorTrial(trial.number, params, values))
-    return Priors(sweep, tuple(trials), dict(skipped))
+    priors = Priors(sweep, tuple(trials), dict(skipped))
+    if not trials:
+        raise ValueError(
+            f"budget.warm_start: expected a sweep of which some trials fit this one, got {sweep}: "
+            f"{priors.left_out() or 'none of its trials is complete'}; search here what is "
+            "searched there, or leave it out"
+        )
+    return priors
 
 
 def first_trials(priors: Priors, space: SearchSpace) -> tuple[PriorTrial, ...]:

@@ -121,6 +121,20 @@ def test_a_narrower_range_leaves_out_what_lies_outside(tmp_path: Path) -> None:
     assert 0 < len(inside) < 5
 
 
+def test_a_sweep_of_which_nothing_fits_is_refused(tmp_path: Path) -> None:
+    put_sweep("earlier", smoke_space())
+    narrow = smoke_space(prompts={"forget_diversity": {"uniform": [0.999, 1]}})
+    with pytest.raises(
+        ValueError, match=r"got earlier: 5 left out: prompts.forget_diversity can't"
+    ):
+        read_priors("earlier", narrow, tmp_path)
+    put_sweep("failed", smoke_space(), trials=1)
+    with pytest.raises(
+        ValueError, match="got failed: none of its trials is complete; search here what is"
+    ):
+        read_priors("failed", smoke_space(), tmp_path)
+
+
 def test_a_trial_whose_files_are_gone_is_left_out(tmp_path: Path) -> None:
     folder = put_sweep("earlier", smoke_space())
     (folder / "trials" / "0001" / "experiment.yaml").unlink()
