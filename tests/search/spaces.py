@@ -39,6 +39,12 @@ def smoke_space(**sections: dict[str, Any]) -> SearchSpace:
     return parse_space(tree)
 
 
+def sibling(**sections: Any) -> SearchSpace:
+    """A space of another concept."""
+    tree = smoke_space(**sections).tree
+    return parse_space({**tree, "concept": {"kind": "object", "forget": ["bag"]}})
+
+
 def values(space: SearchSpace, diversity: float = 0.5) -> dict[str, object]:
     """A value for each of the smoke space's distributions."""
     return {
